@@ -1,0 +1,22 @@
+import type { Kernels } from '../kernels.js'
+import { type JobBinding, Runtime } from './runtime.js'
+import { nativeTransport } from './transport.js'
+
+/** What the addon exports. */
+export interface Binding extends JobBinding {
+  describe(): { version: string; blas: string; blasCore: string; simd: string; hardwareThreads: number }
+  /** Empty, or what the BLAS computes wrongly on this processor. */
+  selfTest(): string
+  random: Kernels['random']
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./transport.ts
+  transport: Record<string, (...args: any[]) => any>
+}
+
+export function nativeKernels(binding: Binding): Kernels {
+  const runtime = Runtime.of(binding)
+  return {
+    name: 'native',
+    random: binding.random,
+    transport: nativeTransport(runtime, binding.transport),
+  }
+}

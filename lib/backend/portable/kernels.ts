@@ -1,0 +1,9 @@
+import type { Kernels } from '../kernels.js'
+import { portableRandomKernels } from './random/kernels.js'
+import { portableTransport } from './transport/kernels.js'
+
+export const portableKernels: Kernels = {
+  name: 'portable',
+  random: portableRandomKernels,
+  transport: portableTransport,
+}

@@ -1,0 +1,93 @@
+/**
+ * The exponential for kernels without native code: two to three times as fast as Math.exp in V8, at most 2 ulp off.
+ *
+ * exp x = 2^(n/256) exp r with n the nearest integer to 256 x / log 2, so |r| < 0.0014: a table and a polynomial of
+ * degree 4 (P. T. P. Tang, "Table-driven implementation of the exponential function in IEEE floating-point
+ * arithmetic", ACM Trans. Math. Softw. 15 (1989), 144-157). Only + - * on float64: the same bits on every machine
+ * below the top of the range.
+ */
+
+const STEPS = 256
+const STEPS_PER_UNIT = STEPS * Math.LOG2E
+/** log 2 / 256 in two parts; the first has few enough bits that n times it is exact. */
+const STEP_HIGH = 0.6931471803691238 / STEPS
+const STEP_LOW = 1.9082149292705877e-10 / STEPS
+/** Adding and subtracting 1.5 * 2^52 rounds to an integer. */
+const TO_INTEGER = 6755399441055744
+
+/** Minimax for (exp r - 1 - r) / r^2; error of exp 2^-57.5. */
+const C2 = 0.50000000000001221
+const C3 = 0.16666667996708753
+const C4 = 0.04166666055703587
+
+/** log 2^-1021.5: results under it become 0, as in the native kernels, so that none is subnormal. */
+const LOWEST = -708.0498449419841
+/** From here on n / 256 would round to 1024. */
+const HIGHEST = 709.78
+
+/** 2^(j/256), correctly rounded: Math.pow is not. */
+const FRACTIONS = (() => {
+  const bits = 120n
+  const root = 0x100b1afa5abcbed6129ab13ec11dc95n // 2^(1/256) * 2^120
+  const table = new Float64Array(STEPS)
+  let power = 1n << bits
+  for (let j = 0; j < STEPS; j++) {
+    table[j] = Number(power) * 2 ** -120
+    power = (power * root) >> bits
+  }
+  return table
+})()
+
+/** 2^(i - 1022). */
+const POWERS = (() => {
+  const table = new Float64Array(2046)
+  table[0] = 2 ** -1022
+  for (let i = 1; i < table.length; i++) table[i] = table[i - 1]! * 2
+  return table
+})()
+
+/**
+ * exp(x) within 2 ulp. NaN gives NaN, arguments above 709.78… give Infinity, arguments under -708.05 give 0; exp(0) is
+ * 1 exactly. Small enough for V8 to inline it into a kernel's loop.
+ */
+export function exp(x: number): number {
+  if (x >= LOWEST && x < HIGHEST) {
+    const n = x * STEPS_PER_UNIT + TO_INTEGER - TO_INTEGER
+    const i = n | 0
+    const r = x - n * STEP_HIGH - n * STEP_LOW
+    const t = FRACTIONS[i & 255]!
+    return (t + t * (r + r * r * (C2 + r * (C3 + r * C4)))) * POWERS[(i >> 8) + 1022]!
+  }
+  return x < 0 ? 0 : Math.exp(x)
+}
+
+/** y[i] = exp(x[i]) for start <= i < end, with the bits of {@link exp}. x and y may be the same array. */
+export function expInto(x: Float64Array, y: Float64Array, start: number, end: number): void {
+  let i = start
+  // The odd one comes first: code after a long loop has no type feedback yet when V8 compiles the loop in its first
+  // run, and every such run would end in a deoptimization.
+  if (end > start && (end - start) % 2 === 1) {
+    y[i] = exp(x[i]!)
+    i++
+  }
+  // Two at a time is a fifth faster: their chains of dependent operations overlap.
+  for (; i < end; i += 2) {
+    const a = x[i]!
+    const b = x[i + 1]!
+    if (a >= LOWEST && a < HIGHEST && b >= LOWEST && b < HIGHEST) {
+      const n = a * STEPS_PER_UNIT + TO_INTEGER - TO_INTEGER
+      const m = b * STEPS_PER_UNIT + TO_INTEGER - TO_INTEGER
+      const k = n | 0
+      const l = m | 0
+      const r = a - n * STEP_HIGH - n * STEP_LOW
+      const s = b - m * STEP_HIGH - m * STEP_LOW
+      const t = FRACTIONS[k & 255]!
+      const u = FRACTIONS[l & 255]!
+      y[i] = (t + t * (r + r * r * (C2 + r * (C3 + r * C4)))) * POWERS[(k >> 8) + 1022]!
+      y[i + 1] = (u + u * (s + s * s * (C2 + s * (C3 + s * C4)))) * POWERS[(l >> 8) + 1022]!
+    } else {
+      y[i] = exp(a)
+      y[i + 1] = exp(b)
+    }
+  }
+}

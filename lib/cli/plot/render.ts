@@ -1,0 +1,43 @@
+import { loadPeers } from '../io/peer.js'
+
+/** A Vega-Lite specification; its own types are too wide for the compiler to check in reasonable time. */
+export type PlotSpec = Record<string, unknown>
+
+export const plotFormats = ['svg', 'png'] as const
+export type PlotFormat = (typeof plotFormats)[number]
+
+// Without quotation marks, which resvg does not understand.
+const font = 'Helvetica, Arial, DejaVu Sans, Liberation Sans, sans-serif'
+
+/** Renders without a browser: Vega to SVG, and resvg to a PNG of twice the size in pixels. */
+export async function renderPlot(spec: PlotSpec, format: PlotFormat): Promise<string | Uint8Array> {
+  const svg = await toSvg(spec)
+  return format === 'svg' ? svg : toPng(svg)
+}
+
+/** Fails early, before the solver runs, if a package is missing. */
+export async function loadPlotPeers(format: PlotFormat): Promise<void> {
+  await loadVega()
+  if (format === 'png') await loadResvg()
+}
+
+const loadVega = () =>
+  loadPeers('--plot', 'vega vega-lite', async () => ({ vega: await import('vega'), lite: await import('vega-lite') }))
+
+const loadResvg = () => loadPeers('--plot with .png', '@resvg/resvg-js', () => import('@resvg/resvg-js'))
+
+async function toSvg(spec: PlotSpec): Promise<string> {
+  const { vega, lite } = await loadVega()
+  const compiled = lite.compile({ ...spec, config: { font, aria: false, ...(spec.config as object) } } as never)
+  const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', logLevel: vega.Error })
+  try {
+    return await view.toSVG()
+  } finally {
+    view.finalize()
+  }
+}
+
+async function toPng(svg: string): Promise<Uint8Array> {
+  const { Resvg } = await loadResvg()
+  return new Resvg(svg, { fitTo: { mode: 'zoom', value: 2 }, background: 'white' }).render().asPng()
+}

@@ -1,0 +1,34 @@
+import { Command, CommanderError } from 'commander'
+import { colorCommand } from './color/command.js'
+import { doctorCommand } from './doctor.js'
+import { describeError, exitCode, exitCodeOf } from './errors.js'
+import { Interrupt } from './interrupt.js'
+import { transportCommand } from './transport/command.js'
+
+/** Runs the command line and returns the exit code. Never throws. */
+export async function run(args: string[]): Promise<number> {
+  const interrupt = new Interrupt()
+  try {
+    await createProgram(interrupt.signal).parseAsync(args, { from: 'user' })
+    return exitCode.ok
+  } catch (error) {
+    if (interrupt.exitCode !== undefined) return interrupt.exitCode
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.input
+    process.stderr.write(`${describeError(error)}\n`)
+    return exitCodeOf(error)
+  } finally {
+    interrupt.dispose()
+  }
+}
+
+function createProgram(signal: AbortSignal): Command {
+  const program = new Command('extrema')
+    .description('Optimal transport on files: plans between points or weights, colours between pictures.')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
+    .helpCommand(false)
+  transportCommand(program, signal)
+  colorCommand(program, signal)
+  doctorCommand(program)
+  return program
+}

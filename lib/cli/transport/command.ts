@@ -1,0 +1,48 @@
+import { type Command, Option } from 'commander'
+import { costNames, defaultEpsilon } from '../epsilon.js'
+import { InputError } from '../errors.js'
+import { names, nonNegativeNumber } from '../parsers.js'
+import { addSolverOptions, solutionRecord, solutionRows, solve } from '../solver.js'
+import { listing } from '../text.js'
+import type { TransportFlags } from './flags.js'
+import { readInputs } from './inputs.js'
+import { checkOutputs, writeOutputs } from './outputs.js'
+import { outputRows, problemRecord, problemRows } from './report.js'
+
+/** `extrema transport`: the plan between two files of points, or of weights with a matrix of costs. */
+export function transportCommand(program: Command, signal: AbortSignal): void {
+  const command = program
+    .command('transport')
+    .description('move the points or weights of one CSV file onto those of another at least cost')
+    .argument('<source>', 'CSV file, or - for standard input')
+    .argument('<target>', 'CSV file, or - for standard input')
+    .addOption(new Option('--cost <name>', 'cost between points').choices(costNames).conflicts('costMatrix'))
+    .option('--cost-matrix <csv>', 'costs, a row per source; the two files are then weights')
+    .option('--columns <names>', 'columns of coordinates, separated by commas (default: all numeric ones)', names)
+    .option('--weights <column>', 'column of weights in both files, by name or number')
+    .option('--source-weights <column>', 'column of weights in the source')
+    .option('--target-weights <column>', 'column of weights in the target')
+    .option('--normalize', 'scale the weights of both files to a total of 1')
+  addSolverOptions(command, 1e-9)
+    .option('--out <file>', 'write the plan: .csv (source,target,mass) or .arrow')
+    .option('--threshold <mass>', 'leave entries below this mass out of --out and --plot', nonNegativeNumber)
+    .option('--plot <file>', 'draw the plan: .svg or .png')
+    .option('--json', 'print JSON')
+    .action((source: string, target: string, flags: TransportFlags) => runTransport(source, target, flags, signal))
+}
+
+async function runTransport(source: string, target: string, flags: TransportFlags, signal: AbortSignal): Promise<void> {
+  if ([source, target, flags.costMatrix].filter((path) => path === '-').length > 1) {
+    throw new InputError('standard input (-): can be read for one file only')
+  }
+  const outputs = await checkOutputs(flags)
+  const inputs = await readInputs(source, target, flags, signal)
+  const epsilon = flags.epsilon ?? defaultEpsilon(inputs.pairCost)
+  const solution = await solve(inputs.problem, epsilon, flags, signal)
+  const written = await writeOutputs(inputs, solution, epsilon, flags, outputs, signal)
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ ...problemRecord(inputs, epsilon, flags), ...solutionRecord(solution), ...written }, undefined, 2)}\n`
+      : listing([...problemRows(inputs, epsilon, flags), ...solutionRows(solution, flags), ...outputRows(written)]),
+  )
+}

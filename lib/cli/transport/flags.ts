@@ -1,0 +1,17 @@
+import type { CostName } from '../epsilon.js'
+import type { SolverFlags } from '../solver.js'
+
+/** The options of `extrema transport`. */
+export interface TransportFlags extends SolverFlags {
+  cost?: CostName
+  costMatrix?: string
+  columns?: string[]
+  weights?: string
+  sourceWeights?: string
+  targetWeights?: string
+  normalize?: boolean
+  out?: string
+  threshold?: number
+  plot?: string
+  json?: boolean
+}

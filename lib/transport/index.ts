@@ -1,0 +1,9 @@
+export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
+export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
+export { sinkhorn, sinkhornBatch, sinkhornSync } from './sinkhorn.js'
+export {
+  sinkhornNewtonSparse,
+  sinkhornNewtonSparseBatch,
+  sinkhornNewtonSparseSync,
+} from './sinkhorn-newton-sparse.js'
+export type { Certificate, TransportSolution } from './solution.js'

@@ -1,0 +1,134 @@
+import { type BackendName, backend } from '../backend/index.js'
+import type { SolveSettings } from '../backend/kernels.js'
+import { toFloat64, type VectorLike } from '../core/arrays.js'
+import { ExtremaError } from '../core/errors.js'
+import { checkNames, flag, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
+
+/** What both entropic solvers take. */
+export interface EntropicOptions extends SolverOptions {
+  /**
+   * Strength of the entropic term, in units of the cost: min <C,P> + epsilon sum P (log P - 1). The smaller, the nearer
+   * to unregularised transport and the harder to reach. POT calls it `reg`; the Sinkhorn-Newton-Sparse paper's eta is
+   * 1 / epsilon.
+   */
+  epsilon: number
+  /** Stop when (|P1 - a|_1 + |Pᵀ1 - b|_1) / sum(a) <= tolerance. Default 1e-9. */
+  tolerance?: number
+  /**
+   * Numbers in which the n × m cost data and kernel entries are held. `'float32'` halves the memory and nearly doubles
+   * the speed; expect marginal errors down to about 1e-6 only. Default `'float64'`.
+   */
+  precision?: 'float64' | 'float32'
+  /** Potentials to start from, as in `solution.potentials`. */
+  warmStart?: { f: VectorLike; g: VectorLike }
+  /** Keep the marginal error after every iteration (the first million) in `solution.history`. Default false. */
+  history?: boolean
+  /** Bound unregularised transport by the rounded plan and the transformed potentials; four more passes. Default true. */
+  certificate?: boolean
+}
+
+export interface SinkhornNewtonSparseOptions extends EntropicOptions {
+  /** `'adaptive'` (default), or `'paper'`: the algorithm as printed. */
+  variant?: 'adaptive' | 'paper'
+  /** N1 of the paper: Sinkhorn iterations before the first Newton step. Default 20. Only with `variant: 'paper'`. */
+  sinkhornIterations?: number
+  /** lambda of the paper: fraction of the (n + m)² Hessian that is kept. Default 2/n. Only with `variant: 'paper'`. */
+  sparsity?: number
+}
+
+const entropicNames = [
+  'epsilon',
+  'tolerance',
+  'maxIterations',
+  'timeLimit',
+  'threads',
+  'signal',
+  'onProgress',
+  'backend',
+  'precision',
+  'warmStart',
+  'history',
+  'certificate',
+]
+export const sinkhornNames: ReadonlySet<string> = new Set(entropicNames)
+export const newtonNames: ReadonlySet<string> = new Set([...entropicNames, 'variant', 'sinkhornIterations', 'sparsity'])
+
+export interface CheckedOptions {
+  settings: SolveSettings
+  backend: BackendName | undefined
+  signal: AbortSignal | undefined
+  onProgress: SolverOptions['onProgress']
+  timeLimit: number
+  history: boolean
+  warmStart: { f: VectorLike; g: VectorLike } | undefined
+}
+
+const precisions = ['float64', 'float32'] as const
+const backends = ['native', 'portable'] as const
+const variants = ['adaptive', 'paper'] as const
+
+export function checkOptions(
+  options: SinkhornNewtonSparseOptions,
+  names: ReadonlySet<string>,
+  defaultIterations: number,
+): CheckedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new ExtremaError('ERR_OPTION', `options: expected { epsilon, … }, got ${String(options)}`)
+  }
+  checkNames('options', options, names)
+  const { signal, onProgress } = options
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
+    throw new ExtremaError('ERR_OPTION', 'signal: expected an AbortSignal')
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new ExtremaError('ERR_OPTION', 'onProgress: expected a function')
+  }
+  const paper = oneOf('variant', options.variant, variants, 'adaptive') === 'paper'
+  if (!paper && (options.sinkhornIterations !== undefined || options.sparsity !== undefined)) {
+    throw new ExtremaError('ERR_OPTION', "sinkhornIterations, sparsity: expected only with variant: 'paper'")
+  }
+  return {
+    settings: {
+      epsilon: positive('epsilon', options.epsilon),
+      tolerance: nonNegative('tolerance', options.tolerance, 1e-9),
+      maxIterations: whole('maxIterations', options.maxIterations, defaultIterations, 1),
+      threads: options.threads === undefined ? backend().threads : whole('threads', options.threads, 1, 1, 64),
+      float32: oneOf('precision', options.precision, precisions, 'float64') === 'float32',
+      certificate: flag('certificate', options.certificate, true),
+      paper,
+      sinkhornIterations: whole('sinkhornIterations', options.sinkhornIterations, 20, 0),
+      sparsity: options.sparsity === undefined ? 0 : fraction('sparsity', options.sparsity),
+    },
+    backend: options.backend === undefined ? undefined : oneOf('backend', options.backend, backends, 'native'),
+    signal,
+    onProgress,
+    timeLimit:
+      options.timeLimit === undefined ? Number.POSITIVE_INFINITY : positive('timeLimit', options.timeLimit),
+    history: flag('history', options.history, false),
+    warmStart: options.warmStart,
+  }
+}
+
+function fraction(name: string, value: number): number {
+  if (positive(name, value) <= 1) return value
+  throw new ExtremaError('ERR_OPTION', `${name}: expected a fraction in (0, 1], got ${value}`)
+}
+
+/** Start potentials of the nodes with weight: the caller's, or zeros. */
+export function startPotential(
+  name: 'f' | 'g',
+  warmStart: CheckedOptions['warmStart'],
+  length: number,
+  kept: Int32Array | null,
+): Float64Array {
+  if (warmStart === undefined) return new Float64Array(kept?.length ?? length)
+  const given = toFloat64(`warmStart.${name}`, warmStart[name])
+  if (given.length !== length) {
+    throw new ExtremaError('ERR_SHAPE', `warmStart.${name}: expected ${length} numbers, got ${given.length}`)
+  }
+  const bad = given.findIndex((value) => !Number.isFinite(value))
+  if (bad >= 0) {
+    throw new ExtremaError('ERR_NOT_FINITE', `warmStart.${name}[${bad}]: expected a finite number, got ${given[bad]}`)
+  }
+  return kept === null ? given.slice() : Float64Array.from(kept, (i) => given[i])
+}

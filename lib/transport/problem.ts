@@ -1,0 +1,212 @@
+import { type Metric, metrics, type TransportProblemData } from '../backend/kernels.js'
+import {
+  type FloatArray,
+  type MatrixLike,
+  shapeText,
+  toDenseMatrix,
+  toFloat64,
+  type VectorLike,
+} from '../core/arrays.js'
+import { ExtremaError } from '../core/errors.js'
+import { checkNames, oneOf } from '../core/options.js'
+
+export type PointMetric = Exclude<Metric, 'dense'>
+
+/** A cost between two point clouds, computed where it is needed and never stored. Made by {@link pointCloud}. */
+export interface PointCloudCost {
+  readonly kind: 'points'
+  readonly metric: PointMetric
+  /** n × d source points. */
+  readonly x: { data: FloatArray; rows: number; columns: number }
+  /** m × d target points. */
+  readonly y: { data: FloatArray; rows: number; columns: number }
+}
+
+export interface TransportProblem {
+  /** n × m costs of moving one unit, or points; Infinity forbids an arc. A contiguous typed array is used in place. */
+  cost: MatrixLike | PointCloudCost
+  /** Weights of the n sources, >= 0. Default: 1/n each. */
+  a?: VectorLike
+  /** Weights of the m targets, >= 0, with the same total as `a` (to 1e-6 relative; they are rescaled to it). Default: 1/m each. */
+  b?: VectorLike
+}
+
+const pointOptions: ReadonlySet<string> = new Set(['cost'])
+const pointMetrics = metrics.filter((metric): metric is PointMetric => metric !== 'dense')
+
+/**
+ * The cost between source points `x` (n × d) and target points `y` (m × d), for use as `problem.cost`. It is computed on
+ * the fly: a solve takes O((n + m) d) memory.
+ *
+ * `cost` is `'sqeuclidean'` (default, |x - y|²), `'euclidean'`, `'cosine'` (1 - x·y / |x||y|) or `'cityblock'` (L1).
+ */
+export function pointCloud(x: MatrixLike, y: MatrixLike, options: { cost?: PointMetric } = {}): PointCloudCost {
+  checkNames('pointCloud options', options, pointOptions)
+  const metric = oneOf('cost', options.cost, pointMetrics, 'sqeuclidean')
+  const source = toDenseMatrix('x', x)
+  const target = toDenseMatrix('y', y)
+  if (source.rows === 0 || source.columns === 0 || target.rows === 0 || target.columns !== source.columns) {
+    throw new ExtremaError(
+      'ERR_SHAPE',
+      `x, y: expected non-empty n×d and m×d points, got ${shapeText(source.rows, source.columns)} and ${shapeText(target.rows, target.columns)}`,
+    )
+  }
+  checkPoints('x', source.data, source.columns, metric)
+  checkPoints('y', target.data, target.columns, metric)
+  return { kind: 'points', metric, x: source, y: target }
+}
+
+function checkPoints(name: string, data: FloatArray, dimension: number, metric: PointMetric): void {
+  for (let k = 0; k < data.length; k++) {
+    if (Number.isFinite(data[k])) continue
+    const where = `${name}[${Math.floor(k / dimension)}][${k % dimension}]`
+    throw new ExtremaError('ERR_NOT_FINITE', `${where}: expected a finite coordinate, got ${data[k]}`)
+  }
+  if (metric !== 'cosine') return
+  for (let i = 0; i < data.length; i += dimension) {
+    if (data.subarray(i, i + dimension).some((value) => value !== 0)) continue
+    throw new ExtremaError('ERR_NOT_POSITIVE', `${name}[${i / dimension}]: cosine cost of a point of length zero`)
+  }
+}
+
+/** A problem as the kernels take it, and how to get back from it to the caller's nodes. */
+export interface CheckedProblem {
+  n: number
+  m: number
+  /** The whole cost, for reading the plan off the solution. */
+  full: TransportProblemData
+  /** The nodes with weight; the same object as `full` when all have. */
+  reduced: TransportProblemData
+  /** Original number of each reduced row and column; null when nothing was taken out. */
+  rows: Int32Array | null
+  columns: Int32Array | null
+}
+
+const problemNames: ReadonlySet<string> = new Set(['cost', 'a', 'b'])
+
+/** Below this many bytes the cost is copied, so that the caller may go on using the memory. */
+const copiedBytes = 2 ** 20
+
+export function checkProblem(problem: TransportProblem, copySmall: boolean, name = ''): CheckedProblem {
+  if (typeof problem !== 'object' || problem === null) {
+    throw new ExtremaError('ERR_SHAPE', `${name}problem: expected { cost, a, b }, got ${String(problem)}`)
+  }
+  checkNames(`${name}problem`, problem, problemNames)
+  const cost = readCost(problem.cost, copySmall, name)
+  const { n, m } = cost
+  const a = readWeights(`${name}a`, problem.a, n, m, n)
+  const b = readWeights(`${name}b`, problem.b, m, n, m, true)
+  balance(a.total, b, name)
+  const full = { ...cost, a: a.weights, b: b.weights }
+  if (!a.zeros && !b.zeros) return { n, m, full, reduced: full, rows: null, columns: null }
+  const rows = positiveIndices(a.weights)
+  const columns = positiveIndices(b.weights)
+  return { n, m, full, reduced: reduce(full, rows, columns), rows, columns }
+}
+
+type CostPart = Omit<TransportProblemData, 'a' | 'b'>
+
+function readCost(cost: TransportProblem['cost'], copySmall: boolean, name: string): CostPart {
+  if (typeof cost === 'object' && cost !== null && (cost as PointCloudCost).kind === 'points') {
+    const { metric, x, y } = cost as PointCloudCost
+    return { n: x.rows, m: y.rows, metric, x: x.data, y: y.data, d: x.columns }
+  }
+  const given = cost as MatrixLike
+  const matrix = toDenseMatrix(`${name}cost`, given)
+  if (matrix.rows === 0 || matrix.columns === 0) {
+    throw new ExtremaError(
+      'ERR_SHAPE',
+      `${name}cost: expected a non-empty matrix, got ${shapeText(matrix.rows, matrix.columns)}`,
+    )
+  }
+  const borrowed = copySmall && matrix.data.byteLength <= copiedBytes && matrix.data.buffer instanceof ArrayBuffer
+  const data = borrowed ? matrix.data.slice() : matrix.data
+  return { n: matrix.rows, m: matrix.columns, metric: 'dense', x: data, y: null, d: 0 }
+}
+
+interface Weights {
+  weights: Float64Array
+  total: number
+  zeros: boolean
+}
+
+function readWeights(
+  name: string,
+  given: VectorLike | undefined,
+  length: number,
+  other: number,
+  own: number,
+  columns = false,
+): Weights {
+  if (given === undefined) return { weights: new Float64Array(length).fill(1 / length), total: 1, zeros: false }
+  const vector = toFloat64(name, given)
+  if (vector.length !== length) {
+    const shape = columns ? shapeText(other, own) : shapeText(own, other)
+    throw new ExtremaError(
+      'ERR_SHAPE',
+      `${name}: expected ${length} weights to match the ${shape} cost, got ${vector.length}`,
+    )
+  }
+  const weights = vector === given ? vector.slice() : vector
+  let total = 0
+  let zeros = false
+  for (let i = 0; i < length; i++) {
+    const weight = weights[i]
+    if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
+      const code = weight < 0 && weight > Number.NEGATIVE_INFINITY ? 'ERR_NOT_POSITIVE' : 'ERR_NOT_FINITE'
+      throw new ExtremaError(code, `${name}[${i}]: expected a finite weight >= 0, got ${weight}`)
+    }
+    if (weight === 0) zeros = true
+    total += weight
+  }
+  if (!(total > 0 && total < Number.POSITIVE_INFINITY)) {
+    throw new ExtremaError('ERR_MASS', `${name}: expected weights with a positive finite total, got ${total}`)
+  }
+  return { weights, total, zeros }
+}
+
+/** Rescales b to the total of a, if they differ by rounding only. */
+function balance(total: number, b: Weights, name: string): void {
+  if (b.total === total) return
+  if (Math.abs(b.total - total) > 1e-6 * total) {
+    throw new ExtremaError(
+      'ERR_MASS',
+      `${name}a, ${name}b: expected equal totals (to 1e-6), got ${total} and ${b.total}; rescale one of them`,
+    )
+  }
+  const factor = total / b.total
+  for (let j = 0; j < b.weights.length; j++) b.weights[j] *= factor
+}
+
+function positiveIndices(weights: Float64Array): Int32Array {
+  const indices: number[] = []
+  for (let i = 0; i < weights.length; i++) if (weights[i] > 0) indices.push(i)
+  return Int32Array.from(indices)
+}
+
+function reduce(full: TransportProblemData, rows: Int32Array, columns: Int32Array): TransportProblemData {
+  const a = Float64Array.from(rows, (i) => full.a[i])
+  const b = Float64Array.from(columns, (j) => full.b[j])
+  const sizes = { n: rows.length, m: columns.length, a, b }
+  if (full.metric !== 'dense') {
+    return { ...full, ...sizes, x: takeRows(full.x, full.d, rows), y: takeRows(full.y as FloatArray, full.d, columns) }
+  }
+  const x = emptyLike(full.x, rows.length * columns.length)
+  for (let i = 0, k = 0; i < rows.length; i++) {
+    const offset = rows[i] * full.m
+    for (let j = 0; j < columns.length; j++) x[k++] = full.x[offset + columns[j]]
+  }
+  return { ...full, ...sizes, x }
+}
+
+function takeRows(data: FloatArray, width: number, rows: Int32Array): FloatArray {
+  const out = emptyLike(data, rows.length * width)
+  rows.forEach((row, i) => {
+    out.set(data.subarray(row * width, (row + 1) * width), i * width)
+  })
+  return out
+}
+
+function emptyLike(data: FloatArray, length: number): FloatArray {
+  return data instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)
+}

@@ -1,0 +1,131 @@
+import { kernels } from '../backend/index.js'
+import { type PlanData, reportField } from '../backend/kernels.js'
+import { type Csr, type NdArray, toFloat64, type VectorLike } from '../core/arrays.js'
+import { ExtremaError } from '../core/errors.js'
+import { positive } from '../core/options.js'
+import { type Solution, type Status, statuses } from '../core/solution.js'
+
+/** Bounds of unregularised transport: `dual <= min <C,P> <= primal`. */
+export interface Certificate {
+  /** Cost of the plan after rounding it to the exact marginals. */
+  primal: number
+  /** Value of the c-transformed potentials, feasible for the dual problem. */
+  dual: number
+  /** primal - dual >= 0 (up to rounding). */
+  gap: number
+}
+
+/** The state of an entropic solve, with the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) behind functions. */
+export interface TransportSolution extends Solution {
+  /** <C, P>: what moving by this plan costs. */
+  value: number
+  /** a·f + b·g - epsilon sum P, at the optimum the same as <C,P> + epsilon sum P (log P - 1). */
+  regularizedValue: number
+  /**
+   * Dual potentials of all n sources and m targets, in units of the cost, unique up to a constant (f + t, g - t). Nodes
+   * without weight have the largest that is dual feasible.
+   */
+  potentials: { f: Float64Array; g: Float64Array }
+  /** (|P1 - a|_1 + |Pᵀ1 - b|_1) / sum(a), measured on this solution; the same as `residual`. */
+  marginalError: number
+  certificate?: Certificate
+  /** Newton steps among the iterations (sinkhornNewtonSparse). */
+  newtonIterations?: number
+  /** Passes over all n × m exponentials or kernel entries. */
+  passes: number
+  /** The n × m plan, formed now. */
+  plan(): NdArray
+  /** The entries of the plan that are >= threshold (> 0), formed now. */
+  sparsePlan(threshold: number): Csr
+  /** P v for v of length m, without forming P. */
+  apply(v: VectorLike): Float64Array
+  /** Pᵀ v for v of length n, without forming P. */
+  applyTranspose(v: VectorLike): Float64Array
+  /** Marginal error after each iteration, with `history: true`. */
+  history?: Float64Array
+}
+
+/** What a solution needs to read its plan. */
+export interface SolutionParts {
+  plan: PlanData
+  potentials: { f: Float64Array; g: Float64Array }
+  report: Float64Array
+  certificate: boolean
+  newton: boolean
+  history: Float64Array | null
+  elapsed: number
+  backend: 'native' | 'portable'
+}
+
+const noControl = { timeLimit: Number.POSITIVE_INFINITY }
+
+export class EntropicSolution implements TransportSolution {
+  readonly status: Status
+  readonly iterations: number
+  readonly passes: number
+  readonly residual: number
+  readonly marginalError: number
+  readonly value: number
+  readonly regularizedValue: number
+  readonly potentials: { f: Float64Array; g: Float64Array }
+  readonly elapsed: number
+  readonly backend: 'native' | 'portable'
+  declare readonly certificate?: Certificate
+  declare readonly newtonIterations?: number
+  declare readonly history?: Float64Array
+  readonly #plan: PlanData
+
+  constructor(parts: SolutionParts) {
+    const { report } = parts
+    this.#plan = parts.plan
+    this.status = statuses[report[reportField.status]]
+    this.iterations = report[reportField.iterations]
+    this.passes = report[reportField.passes]
+    this.residual = report[reportField.marginalError]
+    this.marginalError = this.residual
+    this.value = report[reportField.value]
+    this.regularizedValue = report[reportField.regularizedValue]
+    this.potentials = parts.potentials
+    this.elapsed = parts.elapsed
+    this.backend = parts.backend
+    if (parts.certificate) {
+      const primal = report[reportField.primal]
+      const dual = report[reportField.dual]
+      this.certificate = { primal, dual, gap: primal - dual }
+    }
+    if (parts.newton) this.newtonIterations = report[reportField.newtonIterations]
+    if (parts.history !== null) this.history = parts.history.slice(0, report[reportField.historyLength])
+  }
+
+  plan(): NdArray {
+    const { n, m } = this.#plan.cost
+    const data = new Float64Array(n * m)
+    kernels(this.backend).transport.plan.runSync({ ...this.#plan, out: data }, noControl)
+    return { data, shape: [n, m] }
+  }
+
+  sparsePlan(threshold: number): Csr {
+    const { n, m } = this.#plan.cost
+    const parts = kernels(this.backend).transport.sparsePlan(this.#plan, positive('threshold', threshold))
+    return { shape: [n, m], ...parts }
+  }
+
+  apply(v: VectorLike): Float64Array {
+    return this.#apply(v, false)
+  }
+
+  applyTranspose(v: VectorLike): Float64Array {
+    return this.#apply(v, true)
+  }
+
+  #apply(v: VectorLike, transpose: boolean): Float64Array {
+    const { n, m } = this.#plan.cost
+    const vector = toFloat64('v', v)
+    if (vector.length !== (transpose ? n : m)) {
+      throw new ExtremaError('ERR_SHAPE', `v: expected ${transpose ? n : m} numbers, got ${vector.length}`)
+    }
+    const out = new Float64Array(transpose ? m : n)
+    kernels(this.backend).transport.apply.runSync({ ...this.#plan, transpose, v: vector, out }, noControl)
+    return out
+  }
+}

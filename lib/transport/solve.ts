@@ -1,0 +1,198 @@
+import { kernels } from '../backend/index.js'
+import {
+  type BatchJob,
+  type Control,
+  type Kernels,
+  reportLength,
+  type SolveJob,
+  type TransformJob,
+} from '../backend/kernels.js'
+import { ExtremaError } from '../core/errors.js'
+import { type CheckedOptions, startPotential } from './options.js'
+import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
+import { EntropicSolution, type TransportSolution } from './solution.js'
+
+export type Method = 'sinkhorn' | 'sinkhornNewtonSparse'
+
+const longestHistory = 1_000_000
+
+interface Prepared {
+  problem: CheckedProblem
+  options: CheckedOptions
+  kernels: Kernels
+  job: SolveJob
+  control: Control
+  start: number
+}
+
+function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
+  const start = performance.now()
+  options.signal?.throwIfAborted()
+  const checked = checkProblem(problem, true)
+  const job: SolveJob = {
+    problem: checked.reduced,
+    settings: options.settings,
+    f: startPotential('f', options.warmStart, checked.n, checked.rows),
+    g: startPotential('g', options.warmStart, checked.m, checked.columns),
+    report: new Float64Array(reportLength),
+    history: options.history ? new Float64Array(Math.min(options.settings.maxIterations, longestHistory)) : null,
+  }
+  const control = { signal: options.signal, onProgress: options.onProgress, timeLimit: options.timeLimit }
+  return { problem: checked, options, kernels: kernels(options.backend), job, control, start }
+}
+
+/** Runs a solver kernel off the event loop and makes its solution. */
+export async function solve(method: Method, problem: TransportProblem, options: CheckedOptions): Promise<TransportSolution> {
+  const prepared = prepare(problem, options)
+  const { job, control } = prepared
+  await prepared.kernels.transport[method].run(job, control)
+  const { f, g } = expand(prepared.problem, job.f, job.g)
+  for (const transform of missingPotentials(prepared.problem, f, g, options.settings.threads)) {
+    await prepared.kernels.transport.transform.run(transform, control)
+    fillMissing(transform, f, g)
+  }
+  return finish(method, prepared, f, g)
+}
+
+/** Runs a solver kernel here and now. */
+export function solveSync(method: Method, problem: TransportProblem, options: CheckedOptions): TransportSolution {
+  const prepared = prepare(problem, options)
+  const { job, control } = prepared
+  prepared.kernels.transport[method].runSync(job, control)
+  const { f, g } = expand(prepared.problem, job.f, job.g)
+  for (const transform of missingPotentials(prepared.problem, f, g, options.settings.threads)) {
+    prepared.kernels.transport.transform.runSync(transform, control)
+    fillMissing(transform, f, g)
+  }
+  return finish(method, prepared, f, g)
+}
+
+/** Solves many problems with the same options, side by side, a thread each. */
+export async function solveBatch(
+  method: Method,
+  problems: readonly TransportProblem[],
+  options: CheckedOptions,
+): Promise<TransportSolution[]> {
+  const start = performance.now()
+  options.signal?.throwIfAborted()
+  if (!Array.isArray(problems)) throw new ExtremaError('ERR_SHAPE', 'problems: expected an array of problems')
+  if (options.warmStart !== undefined || options.history) {
+    throw new ExtremaError('ERR_OPTION', 'warmStart, history: not available for batches')
+  }
+  if (problems.length === 0) return []
+  const checked = problems.map((problem, k) => checkProblem(problem, false, `problems[${k}].`))
+  const job: BatchJob = {
+    method,
+    problems: checked.map((problem) => problem.reduced),
+    settings: options.settings,
+    f: new Float64Array(checked.reduce((total, { reduced }) => total + reduced.n, 0)),
+    g: new Float64Array(checked.reduce((total, { reduced }) => total + reduced.m, 0)),
+    reports: new Float64Array(problems.length * reportLength),
+  }
+  const chosen = kernels(options.backend)
+  const control = { signal: options.signal, onProgress: options.onProgress, timeLimit: options.timeLimit }
+  await chosen.transport.batch.run(job, control)
+
+  const solutions: TransportSolution[] = []
+  const elapsed = performance.now() - start
+  let fStart = 0
+  let gStart = 0
+  for (let k = 0; k < checked.length; k++) {
+    const problem = checked[k]
+    const { reduced } = problem
+    const { f, g } = expand(
+      problem,
+      job.f.subarray(fStart, (fStart += reduced.n)),
+      job.g.subarray(gStart, (gStart += reduced.m)),
+    )
+    for (const transform of missingPotentials(problem, f, g, 1)) {
+      await chosen.transport.transform.run(transform, control)
+      fillMissing(transform, f, g)
+    }
+    const report = job.reports.subarray(k * reportLength, (k + 1) * reportLength)
+    solutions.push(makeSolution(method, problem, options, chosen.name, f, g, report, null, elapsed / checked.length))
+  }
+  return solutions
+}
+
+interface Potentials {
+  f: Float64Array
+  g: Float64Array
+}
+
+/** Puts the potentials of the reduced problem at the original nodes; nodes without weight get -Infinity for now. */
+function expand(problem: CheckedProblem, f: Float64Array, g: Float64Array): Potentials {
+  if (problem.rows === null || problem.columns === null) return { f, g }
+  return { f: scatter(f, problem.rows, problem.n), g: scatter(g, problem.columns, problem.m) }
+}
+
+function scatter(values: Float64Array, indices: Int32Array, length: number): Float64Array {
+  const out = new Float64Array(length).fill(Number.NEGATIVE_INFINITY)
+  indices.forEach((index, k) => {
+    out[index] = values[k]
+  })
+  return out
+}
+
+/** The c-transforms that give nodes without weight a potential. */
+function missingPotentials(problem: CheckedProblem, f: Float64Array, g: Float64Array, threads: number): TransformJob[] {
+  const jobs: TransformJob[] = []
+  if (problem.rows !== null && problem.rows.length < problem.n) {
+    jobs.push({ cost: problem.full, threads, transpose: false, potential: g.slice(), out: new Float64Array(problem.n) })
+  }
+  if (problem.columns !== null && problem.columns.length < problem.m) {
+    jobs.push({ cost: problem.full, threads, transpose: true, potential: f.slice(), out: new Float64Array(problem.m) })
+  }
+  return jobs
+}
+
+function fillMissing(transform: TransformJob, f: Float64Array, g: Float64Array): void {
+  const target = transform.transpose ? g : f
+  for (let i = 0; i < target.length; i++) {
+    if (target[i] === Number.NEGATIVE_INFINITY) target[i] = transform.out[i]
+  }
+}
+
+function finish(method: Method, prepared: Prepared, f: Float64Array, g: Float64Array): TransportSolution {
+  const { problem, options, job } = prepared
+  const elapsed = performance.now() - prepared.start
+  return makeSolution(method, problem, options, prepared.kernels.name, f, g, job.report, job.history, elapsed)
+}
+
+function makeSolution(
+  method: Method,
+  problem: CheckedProblem,
+  options: CheckedOptions,
+  backend: 'native' | 'portable',
+  f: Float64Array,
+  g: Float64Array,
+  report: Float64Array,
+  history: Float64Array | null,
+  elapsed: number,
+): TransportSolution {
+  const { epsilon, threads, certificate } = options.settings
+  const plan = {
+    cost: problem.full,
+    epsilon,
+    threads,
+    f: withoutMass(f, problem.full.a, problem.rows),
+    g: withoutMass(g, problem.full.b, problem.columns),
+  }
+  const newton = method === 'sinkhornNewtonSparse'
+  return new EntropicSolution({
+    plan,
+    potentials: { f, g },
+    report,
+    certificate,
+    newton,
+    history,
+    elapsed,
+    backend,
+  })
+}
+
+/** Potentials for reading the plan: nodes without weight must not receive any. */
+function withoutMass(potential: Float64Array, weights: Float64Array, kept: Int32Array | null): Float64Array {
+  if (kept === null) return potential
+  return potential.map((value, i) => (weights[i] > 0 ? value : Number.NEGATIVE_INFINITY))
+}

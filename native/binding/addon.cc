@@ -1,0 +1,42 @@
+#include <cblas.h>
+#include <napi.h>
+
+#include "binding/jobs.h"
+#include "binding/random.h"
+#include "binding/transport.h"
+#include "core/blas_check.h"
+#include "core/pool.h"
+#include "simd/dispatch.h"
+
+namespace extrema {
+namespace {
+
+Napi::Value describe(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Object about = Napi::Object::New(env);
+  about.Set("version", EXTREMA_VERSION);
+  about.Set("blas", blasName());
+  about.Set("blasCore", blasCore());
+  about.Set("simd", simdTargetName());
+  about.Set("hardwareThreads", Pool::hardwareThreads());
+  return about;
+}
+
+// An empty string, or what the BLAS computes wrongly here.
+Napi::Value selfTest(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), checkBlas()); }
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  limitBlasThreads();
+  exportJobs(env, exports);
+  exportRandom(env, exports);
+  exportTransport(env, exports);
+  exports.Set("describe", Napi::Function::New(env, describe, "describe"));
+  exports.Set("selfTest", Napi::Function::New(env, selfTest, "selfTest"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(extrema, initialize)
+
+}  // namespace extrema

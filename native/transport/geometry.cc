@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "transport/problem.h"
+
+namespace extrema::transport {
+
+namespace {
+
+// From this dimension on a blocked GEMM beats the coordinate loop.
+constexpr size_t kGemmDimension = 12;
+constexpr size_t kGemmBlockBytes = size_t{1} << 19;
+constexpr size_t kGemmBlockRows = 64;
+
+double at(const double* p64, const float* p32, size_t i) { return p64 != nullptr ? p64[i] : p32[i]; }
+
+// The cost across the box around all points: a bound of every cost.
+double boundingDiameter(const Problem& problem) {
+  if (problem.metric == Metric::cosine) return 2;
+  double total = 0;
+  for (size_t k = 0; k < problem.d; k++) {
+    double least = std::numeric_limits<double>::infinity(), most = -least;
+    const auto visit = [&](const double* p64, const float* p32, size_t count) {
+      for (size_t i = 0; i < count; i++) {
+        const double value = at(p64, p32, i * problem.d + k);
+        least = std::min(least, value);
+        most = std::max(most, value);
+      }
+    };
+    visit(problem.x64, problem.x32, problem.n);
+    visit(problem.y64, problem.y32, problem.m);
+    const double side = most - least;
+    total += problem.metric == Metric::cityblock ? side : side * side;
+  }
+  return problem.metric == Metric::euclidean ? std::sqrt(total) : total;
+}
+
+}  // namespace
+
+template <class T>
+Geometry<T>::Geometry(const Problem& problem)
+    : n(problem.n), m(problem.m), metric(problem.metric), cost64(problem.cost64), cost32(problem.cost32) {
+  if (metric == Metric::dense) return;
+  d = problem.d;
+  pitch = padded<T>(m);
+  x = Aligned<T>(n * d);
+  yT = Aligned<T>(d * pitch);
+  std::vector<double> mean(d, 0.0);
+  if (metric != Metric::cosine) {
+    for (size_t i = 0; i < n * d; i++) mean[i % d] += at(problem.x64, problem.x32, i);
+    for (size_t j = 0; j < m * d; j++) mean[j % d] += at(problem.y64, problem.y32, j);
+    for (double& value : mean) value /= static_cast<double>(n + m);
+  }
+  const auto place = [&](const double* p64, const float* p32, size_t count, T* out, size_t pointStep, size_t coordStep) {
+    for (size_t i = 0; i < count; i++) {
+      double length = 1;
+      if (metric == Metric::cosine) {
+        double squares = 0;
+        for (size_t k = 0; k < d; k++) squares += at(p64, p32, i * d + k) * at(p64, p32, i * d + k);
+        length = std::sqrt(squares);
+      }
+      for (size_t k = 0; k < d; k++) {
+        out[i * pointStep + k * coordStep] = static_cast<T>((at(p64, p32, i * d + k) - mean[k]) / length);
+      }
+    }
+  };
+  place(problem.x64, problem.x32, n, x.data(), d, 1);
+  place(problem.y64, problem.y32, m, yT.data(), 1, pitch);
+  diameter = boundingDiameter(problem);
+
+  gemm = d >= kGemmDimension && metric != Metric::cityblock;
+  if (!gemm) return;
+  blockRows = std::clamp<size_t>(kGemmBlockBytes / (pitch * sizeof(T)), 4, kGemmBlockRows);
+  xx = Aligned<T>(n);
+  yy = Aligned<T>(m);
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < d; k++) xx[i] += x[i * d + k] * x[i * d + k];
+  }
+  for (size_t k = 0; k < d; k++) {
+    for (size_t j = 0; j < m; j++) yy[j] += yT[k * pitch + j] * yT[k * pitch + j];
+  }
+}
+
+template class Geometry<double>;
+template class Geometry<float>;
+
+uint32_t rowChunks(size_t n, size_t m) {
+  const double work = static_cast<double>(n) * static_cast<double>(m);
+  const double most = work > double{1 << 28} ? 32 : 16;
+  return static_cast<uint32_t>(std::max(1.0, std::min({work / 16384, most, static_cast<double>(n)})));
+}
+
+double sum(const double* values, size_t count) {
+  if (count <= 32) {
+    double total = 0;
+    for (size_t i = 0; i < count; i++) total += values[i];
+    return total;
+  }
+  return sum(values, count / 2) + sum(values + count / 2, count - count / 2);
+}
+
+}  // namespace extrema::transport

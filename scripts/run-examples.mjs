@@ -1,0 +1,39 @@
+// Runs what the documentation promises: every ```ts block of README.md and docs/ that imports from extrema, and every
+// program directly under examples/. Each runs alone, from the sources, and must exit with 0 and print no warning.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+const stage = 'build/examples'
+rmSync(stage, { recursive: true, force: true })
+mkdirSync(stage, { recursive: true })
+
+const pages = ['README.md', ...list('docs', '.md')].filter((page) => existsSync(page))
+const programs = list('examples', '.ts')
+for (const page of pages) {
+  for (const [index, block] of [...readFileSync(page, 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].entries()) {
+    if (!/from 'extrema/.test(block[1])) continue
+    const file = path.join(stage, `${path.basename(page, '.md')}-${index + 1}.mts`)
+    writeFileSync(file, block[1])
+    programs.push(file)
+  }
+}
+
+let failed = 0
+for (const program of programs) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import=tsx', program], { encoding: 'utf8' })
+  const good = status === 0 && !/warning/i.test(stderr)
+  console.log(`${good ? 'ran   ' : 'FAILED'} ${program}`)
+  if (!good) {
+    failed++
+    console.log(stdout, stderr)
+  }
+}
+if (failed > 0 || programs.length === 0) process.exit(1)
+
+function list(folder, extension) {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(extension))
+    .map((name) => path.join(folder, name))
+}

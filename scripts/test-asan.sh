@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Builds the addon and its C++ unit tests with AddressSanitizer and UndefinedBehaviorSanitizer, then runs the unit tests
+# and the mocha suite on them. Arguments go to mocha.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=$PWD/build/asan
+npx --no-install cmake-js configure --out "$out" --config RelWithDebInfo --log-level warn \
+  --CDEXTREMA_SANITIZE=address,undefined --CDEXTREMA_OUTPUT_DIR="$out/build/Release" --CDEXTREMA_TESTS=ON
+npx --no-install cmake-js build --out "$out" --config RelWithDebInfo --log-level warn
+
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export LSAN_OPTIONS=suppressions=$PWD/native/test/leaks.supp:print_suppressions=0
+ASAN_OPTIONS=detect_leaks=1 ctest --test-dir "$out" --output-on-failure --no-tests=error
+
+# libstdc++ has to be in the preload, or exceptions are not intercepted.
+LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $(gcc -print-file-name=libstdc++.so)" \
+  ASAN_OPTIONS=detect_leaks=1 EXTREMA_PREBUILD=$out EXTREMA_SANITIZED=1 \
+  node node_modules/mocha/bin/mocha.js --timeout 300000 "$@"

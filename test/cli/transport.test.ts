@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { cli, csv, Scratch, scatter, triplets } from './helpers.js'
+
+describe('cli: extrema transport', () => {
+  let scratch: Scratch
+  beforeEach(() => {
+    scratch = new Scratch()
+  })
+  afterEach(() => scratch.dispose())
+
+  /** Points on a jittered grid, far enough apart that a small shift has the identity as its only optimal plan. */
+  function gridPoints(side: number): [number, number][] {
+    const jitter = scatter(2 * side * side, 7)
+    return Array.from({ length: side * side }, (_, k) => [
+      (k % side) + 0.2 * jitter[2 * k]!,
+      Math.floor(k / side) + 0.2 * jitter[2 * k + 1]!,
+    ])
+  }
+
+  it('moves a shifted cloud by the shift: squared-distance cost |t|², the plan is the identity', async () => {
+    const points = gridPoints(6)
+    const shift = [0.15, -0.1] as const
+    const source = scratch.file('source.csv', csv(points, ['x', 'y']))
+    const target = scratch.file('target.csv', csv(points.map(([x, y]) => [x + shift[0], y + shift[1]])))
+    const out = scratch.path('plan.csv')
+    const args = ['transport', source, target, '--epsilon', '0.01', '--json', '--out', out]
+    const { code, stdout, stderr } = await cli(args)
+    expect(stderr).to.equal('') // quiet in a pipe
+    expect(code).to.equal(0)
+    const result = JSON.parse(stdout)
+    expect(result.status).to.equal('converged')
+    expect(result.epsilon).to.equal(0.01)
+    expect(result.source).to.deep.include({ file: source, count: 36, dimension: 2, weights: 'uniform' })
+    const squared = shift[0] ** 2 + shift[1] ** 2
+    expect(result.value).to.be.closeTo(squared, 1e-9)
+    expect(result.certificate.primal).to.be.closeTo(squared, 1e-9)
+    const heavy = triplets(readFileSync(out, 'utf8')).filter(({ mass }) => mass > 1e-6)
+    expect(heavy).to.have.length(36)
+    for (const { source: i, target: j } of heavy) expect(j).to.equal(i)
+  })
+
+  for (const method of ['sinkhorn', 'sinkhorn-newton-sparse']) {
+    it(`writes a plan whose sums are the weights (${method})`, async () => {
+      const [x, y] = [scatter(30, 2), scatter(20, 3)]
+      const [a, b] = [scatter(30, 5), scatter(20, 11)]
+      const total = b.reduce((sum, w) => sum + w, 0) / a.reduce((sum, w) => sum + w, 0)
+      const sourceRows = x.map((value, i) => [`s${i}`, value, a[i]! * total])
+      const targetRows = y.map((value, j) => [`t${j}`, value, b[j]!])
+      const source = scratch.file('source.csv', csv(sourceRows, ['name', 'x', 'supply']))
+      const target = scratch.file('target.csv', csv(targetRows, ['name', 'x', 'demand']))
+      const out = scratch.path('plan.csv')
+      const weights = ['--source-weights', 'supply', '--target-weights', 'demand']
+      const solver = ['--method', method, '--cost', 'cityblock', '--tolerance', '1e-10']
+      const { code, stderr } = await cli([
+        'transport',
+        source,
+        target,
+        ...weights,
+        ...solver,
+        '--threshold',
+        '0',
+        '--out',
+        out,
+      ])
+      expect(stderr).to.equal('')
+      expect(code).to.equal(0)
+      const rowSums = new Array(30).fill(0)
+      const columnSums = new Array(20).fill(0)
+      for (const entry of triplets(readFileSync(out, 'utf8'))) {
+        rowSums[entry.source] += entry.mass
+        columnSums[entry.target] += entry.mass
+      }
+      rowSums.forEach((sum, i) => {
+        expect(sum).to.be.closeTo(a[i]! * total, 1e-8)
+      })
+      columnSums.forEach((sum, j) => {
+        expect(sum).to.be.closeTo(b[j]!, 1e-8)
+      })
+    })
+  }
+
+  it('brackets the exact cost on a line, which sorting gives', async () => {
+    const x = scatter(40, 2)
+    const y = scatter(40, 13).map((value) => value ** 2)
+    const sorted = [x, y].map((values) => values.toSorted((p, q) => p - q))
+    const exact = sorted[0]!.reduce((sum, value, k) => sum + Math.abs(value - sorted[1]![k]!), 0) / 40
+    const source = scratch.file('x.csv', csv(x.map((value) => [value])))
+    const target = scratch.file('y.csv', csv(y.map((value) => [value])))
+    const { stdout } = await cli(['transport', source, target, '--cost', 'euclidean', '--epsilon', '1e-3', '--json'])
+    const { certificate, value } = JSON.parse(stdout)
+    expect(certificate.dual).to.be.at.most(exact + 1e-12)
+    expect(certificate.primal).to.be.at.least(exact - 1e-12)
+    expect(value).to.be.closeTo(exact, 5e-3)
+  })
+
+  it('takes weights and a cost matrix, in the units of the weights', async () => {
+    // By hand: plant 1 fills the near shop, plant 2 the rest. 3·1 + 1·6 + 4·2 = 17.
+    const supply = scratch.file(
+      'supply.csv',
+      csv(
+        [
+          ['plant 1', 4],
+          ['plant 2', 4],
+        ],
+        ['plant', 'tons'],
+      ),
+    )
+    const demand = scratch.file('demand.csv', csv([[3], [5]]))
+    const cost = scratch.file(
+      'cost.csv',
+      csv([
+        [1, 6],
+        [9, 2],
+      ]),
+    )
+    const out = scratch.path('plan.csv')
+    const args = ['transport', supply, demand, '--cost-matrix', cost, '--epsilon', '0.05', '--json', '--out', out]
+    const { code, stdout } = await cli(args)
+    expect(code).to.equal(0)
+    const result = JSON.parse(stdout)
+    expect(result.cost).to.equal('matrix')
+    expect(result.source.mass).to.equal(8)
+    expect(result.value).to.be.closeTo(17, 1e-6)
+    const plan = triplets(readFileSync(out, 'utf8')).filter(({ mass }) => mass > 1e-3)
+    expect(plan.map(({ source, target, mass }) => [source, target, Math.round(1e6 * mass) / 1e6])).to.deep.equal([
+      [0, 0, 3],
+      [0, 1, 1],
+      [1, 1, 4],
+    ])
+  })
+
+  it('reads one of the files from standard input', async () => {
+    const points = csv([
+      [0, 0],
+      [1, 0],
+    ])
+    const target = scratch.file(
+      'target.csv',
+      csv([
+        [0, 2],
+        [1, 2],
+      ]),
+    )
+    const { code, stdout } = await cli(['transport', '-', target, '--epsilon', '0.01', '--json'], { input: points })
+    expect(code).to.equal(0)
+    const result = JSON.parse(stdout)
+    expect(result.source.file).to.equal('standard input')
+    expect(result.value).to.be.closeTo(4, 1e-9)
+  })
+
+  it('scales both sides to 1 with --normalize, and prints the default epsilon for people', async () => {
+    const source = scratch.file(
+      'source.csv',
+      csv(
+        [
+          [0, 10],
+          [1, 30],
+        ],
+        ['x', 'w'],
+      ),
+    )
+    const target = scratch.file(
+      'target.csv',
+      csv(
+        [
+          [0, 2],
+          [1, 2],
+        ],
+        ['x', 'w'],
+      ),
+    )
+    const { code, stdout } = await cli(['transport', source, target, '--weights', 'w', '--normalize'])
+    expect(code).to.equal(0)
+    expect(stdout).to.match(/^source +.*source\.csv: 2 points in 1-D \(x\), weighted, total 1$/m)
+    // Squared distances 0, 1, 1, 0: standard deviation ½.
+    expect(stdout).to.match(/^epsilon +0\.025, by default 0\.05 × the standard deviation of the cost$/m)
+    expect(stdout).to.match(/^status +converged after \d+ iterations/m)
+  })
+
+  it('warns about a missed tolerance and still gives the answer', async () => {
+    const source = scratch.file('source.csv', csv(scatter(50, 2).map((x) => [x])))
+    const target = scratch.file('target.csv', csv(scatter(50, 3).map((x) => [x])))
+    const args = [
+      'transport',
+      source,
+      target,
+      '--method',
+      'sinkhorn',
+      '--epsilon',
+      '1e-3',
+      '--max-iterations',
+      '3',
+      '--json',
+    ]
+    const { code, stdout, stderr } = await cli(args)
+    expect(code).to.equal(0)
+    expect(JSON.parse(stdout).status).to.equal('iteration-limit')
+    expect(stderr).to.match(/^warning: not converged \(iteration-limit\): the marginal error is .*\n$/)
+  })
+})
