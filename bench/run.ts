@@ -46,6 +46,8 @@ async function measure({ room, name }: Entry, quick: boolean): Promise<Result> {
       return running
     },
   }
+  const [load] = os.loadavg()
+  if (load > 0.5) console.error(`  the machine is busy (load ${load.toFixed(1)}): the figures will be off`)
   const start = performance.now()
   try {
     const report = await benchmark.run(context)
@@ -58,6 +60,7 @@ async function measure({ room, name }: Entry, quick: boolean): Promise<Result> {
       quick,
       measured: new Date().toISOString(),
       seconds: (performance.now() - start) / 1000,
+      load,
       machine: describeMachine(threads),
       peers: peers.map(({ info }) => potLine(info)),
       ...report,

@@ -1,3 +1,4 @@
+export { type DoctorReport, doctor } from './backend/doctor.js'
 export { type BackendInfo, type BackendName, backend } from './backend/index.js'
 export * from './core/index.js'
 export * from './random/index.js'

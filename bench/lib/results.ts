@@ -15,6 +15,8 @@ export interface Result extends Report {
   /** ISO 8601 */
   measured: string
   seconds: number
+  /** The machine's load average over the minute before. */
+  load: number
   machine: Machine
   /** The peers that took part. */
   peers: string[]
@@ -24,11 +26,16 @@ export function resultMarkdown(result: Result): string {
   const parts = [
     `## ${result.room}/${result.name}`,
     result.description,
-    `\`${result.command}\`, ${result.measured.slice(0, 10)}, ${Math.round(result.seconds)} s. ${machineLine(result.machine)}.`,
+    `\`${result.command}\`, ${result.measured.slice(0, 10)}, ${Math.round(result.seconds)} s. ${machineLine(result.machine)}; load before ${result.load.toFixed(1)}.`,
     ...result.peers.map((peer) => `Peer: ${peer}.`),
   ]
   if (result.targets.length > 0) {
-    const rows = result.targets.map(({ name, target, reached, met }) => [name, target, reached, met ? 'met' : '**missed**'])
+    const rows = result.targets.map(({ name, target, reached, met }) => [
+      name,
+      target,
+      reached,
+      met ? 'met' : '**missed**',
+    ])
     parts.push('### Targets', markdown(['', 'target', 'reached', 'verdict'], rows))
   }
   for (const { title, note, columns, rows } of result.tables) {

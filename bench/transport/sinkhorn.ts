@@ -1,4 +1,5 @@
-import { type Context, type Report } from '../lib/benchmark.js'
+import { sinkhornNewtonSparse } from '../../lib/transport/index.js'
+import type { Context, Report } from '../lib/benchmark.js'
 import { memoryGrowth } from '../lib/memory.js'
 import { ourIterations, streamRead } from '../lib/ours.js'
 import { type Pot, potIterations } from '../lib/pot.js'
@@ -6,7 +7,6 @@ import { betweenPoints, moved, randomAssignment, uniformClouds, uniformPoints } 
 import type { Cell, Table } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
 import { inTurns, medianOf, perIteration } from '../lib/timing.js'
-import { sinkhornNewtonSparse } from '../../lib/transport/index.js'
 
 export const description =
   'Dense Sinkhorn: time per iteration against a streaming read of the kernel matrix and against POT, and memory.'
@@ -52,7 +52,8 @@ async function plainTable({ quick, threads, log }: Context, pot: Pot, sizes: num
         read64: () => streamRead(problem.cost.data, n, n, threads),
         float32: () => ours('float32'),
         read32: () => streamRead(matrix32, n, n, threads),
-        pot: () => perIteration(few, many, (iterations) => potIterations(pot, problem, 'sinkhorn', epsilon, iterations)),
+        pot: () =>
+          perIteration(few, many, (iterations) => potIterations(pot, problem, 'sinkhorn', epsilon, iterations)),
       })
       const { float64, read64, float32, read32 } = time
       rows.push([
@@ -174,7 +175,11 @@ async function portableTable({ quick, log }: Context): Promise<Part> {
     targets.push(atMost(`portable / native on one thread: ${name}`, portable / native, 15, '×'))
   }
   return {
-    table: { title: 'Portable against native, one thread, milliseconds', columns: ['', 'native', 'portable', 'ratio'], rows },
+    table: {
+      title: 'Portable against native, one thread, milliseconds',
+      columns: ['', 'native', 'portable', 'ratio'],
+      rows,
+    },
     targets,
   }
 }
@@ -189,7 +194,9 @@ function memoryTable({ threads, log }: Context, sizes: number[]): Part {
       const kernel = n * n * (precision === 'float64' ? 8 : 4)
       rows.push([n, precision, kernel / 2 ** 20, growth / 2 ** 20, growth / kernel])
       if (n === sizes.at(-1)) {
-        targets.push(atMost(`memory over the input / kernel matrix, n = m = ${n}, ${precision}`, growth / kernel, 1.1, '×'))
+        targets.push(
+          atMost(`memory over the input / kernel matrix, n = m = ${n}, ${precision}`, growth / kernel, 1.1, '×'),
+        )
       }
     }
   }

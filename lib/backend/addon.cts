@@ -9,35 +9,43 @@ import elf = require('./elf.cjs')
 
 const nodeGypBuild: { resolve(root: string): string } = require('node-gyp-build')
 
-/** What {@link loadAddon} found: a binding with the file it came from, or the reason why there is none. */
-export interface LoadedAddon {
-  // biome-ignore lint/suspicious/noExplicitAny: the Kernels contract gives the binding its type.
-  binding?: any
+/** The binding and the file it came from, or the reason why there is none. */
+interface LoadedAddon {
+  binding?: unknown
   path?: string
   error?: Error
 }
 
 /**
  * Loads the addon through node-gyp-build: a local build first, then `prebuilds/<platform>-<arch>`. `EXTREMA_PREBUILD`
- * names another folder to look in. Never throws: a binary that is missing, cut off, built for another machine, no addon at
- * all, or short of a shared library or a symbol comes back as `error`.
+ * names another folder to look in. Never throws: a binary that is missing, cut off, built for another machine or another
+ * version, no addon of ours, or short of a shared library or a symbol comes back as `error`.
  */
-export function loadAddon(): LoadedAddon {
+function loadAddon(): LoadedAddon {
   let file: string | undefined
   try {
-    file = nodeGypBuild.resolve(packageRoot(__dirname))
+    const root = packageRoot()
+    file = nodeGypBuild.resolve(root)
     const problem = elf.elfProblem(file)
-    if (problem) return { path: file, error: new Error(`${file} ${problem}`) }
-    return { binding: require(file), path: file }
+    if (problem) throw new Error(`${file} ${problem}`)
+    const binding = require(file) as { describe?: () => { version: string } }
+    const built = binding.describe?.().version
+    const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
+    if (built !== version) throw new Error(`${file} was built for extrema ${built ?? '(unknown)'}, this is ${version}`)
+    return { binding, path: file }
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error(String(cause))
     return file === undefined ? { error } : { path: file, error }
   }
 }
 
-function packageRoot(start: string): string {
-  for (let folder = start; ; folder = path.dirname(folder)) {
+/** The folder of the package's package.json. */
+function packageRoot(): string {
+  for (let folder = __dirname; ; folder = path.dirname(folder)) {
     if (fs.existsSync(path.join(folder, 'binding.gyp'))) return folder
-    if (folder === path.dirname(folder)) throw new Error(`no binding.gyp above ${start}: the package is incomplete`)
+    if (folder === path.dirname(folder)) throw new Error(`no binding.gyp above ${__dirname}: the package is incomplete`)
   }
 }
+
+// `export =`: with named exports, a default import of this module would be undefined in the CommonJS tree.
+export = { loadAddon, packageRoot }

@@ -48,9 +48,9 @@ export const defaultShare = 0.05
 
 /** 0.05 × the standard deviation of the cost, over all pairs or 131,072 drawn ones. */
 export function defaultEpsilon(cost: PairCost): number {
-  const { mean, deviation } = moments(costSample(cost))
+  const { mean, deviation } = moments(costSample(cost).filter(Number.isFinite))
   // A cost that is the same everywhere leaves only the product plan, whatever epsilon is.
-  const isConstant = deviation <= 1e-12 * Math.abs(mean)
+  const isConstant = !(deviation > 1e-12 * Math.abs(mean))
   return defaultShare * (isConstant ? Math.abs(mean) || 1 : deviation)
 }
 

@@ -1,41 +1,39 @@
-import { type Options, SingleBar } from 'cli-progress'
+import { SingleBar } from 'cli-progress'
 
-/** Shows nothing for work that is over sooner. */
+/** Shows nothing for work that is over sooner, in ms. */
 const patience = 200
-
-const options: Options = {
-  format: '{stage} [{bar}] {percentage}% | {detail}',
-  hideCursor: true,
-  clearOnComplete: true,
-  stream: process.stderr,
-  barsize: 30,
-}
 
 /** A progress bar on standard error; silent unless that is a terminal. */
 export class ProgressBar {
+  readonly #stream: NodeJS.WriteStream
+  readonly #stage: string
+  readonly #started = performance.now()
   #bar: SingleBar | undefined
-  #stage = ''
-  #started = 0
   #fraction = 0
 
-  begin(stage: string): void {
-    this.end()
+  constructor(stage: string, stream: NodeJS.WriteStream = process.stderr) {
     this.#stage = stage
-    this.#started = performance.now()
-    this.#fraction = 0
+    this.#stream = stream
   }
 
   /** The bar never goes back, even if the residual that drives it does. */
   update(fraction: number, detail: string): void {
-    if (!process.stderr.isTTY || performance.now() - this.#started < patience) return
-    if (Number.isFinite(fraction)) this.#fraction = Math.max(this.#fraction, Math.min(1, fraction))
+    if (!this.#stream.isTTY || performance.now() - this.#started < patience) return
+    if (fraction > this.#fraction) this.#fraction = Math.min(1, fraction)
     const value = Math.floor(100 * this.#fraction)
-    if (this.#bar === undefined) {
-      this.#bar = new SingleBar(options)
-      this.#bar.start(100, value, { stage: this.#stage, detail })
-    } else {
+    if (this.#bar !== undefined) {
       this.#bar.update(value, { detail })
+      return
     }
+    this.#bar = new SingleBar({
+      format: '{stage} [{bar}] {percentage}% | {detail}',
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 30,
+      stream: this.#stream,
+      gracefulExit: false, // signals are ours, see Interrupt
+    })
+    this.#bar.start(100, value, { stage: this.#stage, detail })
   }
 
   end(): void {

@@ -43,9 +43,8 @@ export async function solve(
   flags: SolverFlags,
   signal: AbortSignal,
 ): Promise<TransportSolution> {
-  const bar = new ProgressBar()
+  const bar = new ProgressBar('solving')
   const fraction = residualFraction(flags.tolerance)
-  bar.begin('solving')
   try {
     const solution = await methods[flags.method](problem, {
       epsilon,

@@ -1,3 +1,4 @@
+import { kernels } from '../backend/index.js'
 import { portableRandomKernels, type RandomKernels, uniformFromWord } from '../backend/portable/random/kernels.js'
 import { normalFromWord } from '../backend/portable/random/normal.js'
 import { advance, philox } from '../backend/portable/random/philox.js'
@@ -5,7 +6,6 @@ import type { VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { cumulativeWeights, pick } from './categorical.js'
 import { allocate, outputArray, wholeNumber } from './checks.js'
-import { randomKernels } from './kernels.js'
 import { type GeneratorState, toState } from './state.js'
 import { childStream, type Stream } from './stream.js'
 
@@ -21,16 +21,19 @@ const int32Max = 2 ** 31 - 1
 export class Generator {
   readonly #key: Uint32Array
   readonly #counter: Uint32Array
-  readonly #kernels: RandomKernels
+  readonly #fills: RandomKernels | undefined
   /** The block at the counter, valid while its second half is still to come. */
   readonly #block = new Int32Array(4)
   #half: 0 | 1
 
-  /** See `generator` and `generator.fromState` for the public ways to one. */
-  constructor(stream: Stream, half: 0 | 1 = 0, kernels: RandomKernels = randomKernels) {
+  /**
+   * See `generator` and `generator.fromState` for the public ways to one. Without `fills` the backend of the process
+   * does the long fills.
+   */
+  constructor(stream: Stream, half: 0 | 1 = 0, fills?: RandomKernels) {
     this.#key = stream.key
     this.#counter = stream.counter
-    this.#kernels = kernels
+    this.#fills = fills
     this.#half = half
     if (half === 1) this.#computeBlock()
   }
@@ -106,7 +109,7 @@ export class Generator {
    */
   split(index: number): Generator {
     wholeNumber('index', index, 0, Number.MAX_SAFE_INTEGER)
-    return new Generator(childStream({ key: this.#key, counter: this.#counter }, index), 0, this.#kernels)
+    return new Generator(childStream({ key: this.#key, counter: this.#counter }, index), 0, this.#fills)
   }
 
   /** Where the generator stands, as plain JSON for `generator.fromState`. */
@@ -143,8 +146,8 @@ export class Generator {
       out[0] = transform(this.#block[first + 1], this.#block[first])
       rest = out.subarray(1)
     }
-    const kernels = rest.length < longFill ? portableRandomKernels : this.#kernels
-    kernels[kernel](this.#key, this.#counter, rest)
+    const fills = rest.length < longFill ? portableRandomKernels : (this.#fills ?? kernels().random)
+    fills[kernel](this.#key, this.#counter, rest)
     advance(this.#counter, Math.floor(rest.length / 2))
     if (rest.length % 2 === 1) this.#take()
     return out

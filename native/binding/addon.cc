@@ -11,15 +11,18 @@
 namespace extrema {
 namespace {
 
+// The first call of all: it chooses the instruction set, and throws if EXTREMA_SIMD names one that cannot run here.
 Napi::Value describe(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  Napi::Object about = Napi::Object::New(env);
-  about.Set("version", EXTREMA_VERSION);
-  about.Set("blas", blasName());
-  about.Set("blasCore", blasCore());
-  about.Set("simd", simdTargetName());
-  about.Set("hardwareThreads", Pool::hardwareThreads());
-  return about;
+  return guarded(env, [&]() -> Napi::Value {
+    Napi::Object about = Napi::Object::New(env);
+    about.Set("version", EXTREMA_VERSION);
+    about.Set("blas", blasName());
+    about.Set("blasCore", blasCore());
+    about.Set("simd", simdTargetName());
+    about.Set("hardwareThreads", Pool::hardwareThreads());
+    return about;
+  });
 }
 
 // An empty string, or what the BLAS computes wrongly here.

@@ -10,15 +10,16 @@ struct Doubles {
   double* data = nullptr;
   size_t size = 0;
 };
+// Null and undefined give an empty view.
 inline Doubles float64s(const Napi::Value& value) {
-  if (!value.IsTypedArray()) return {};
   void* data = nullptr;
   size_t length = 0;
   napi_typedarray_type type;
-  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_float64_array) {
-    throw Napi::TypeError::New(value.Env(), "expected a Float64Array");
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok) {
+    if (value.IsNull() || value.IsUndefined()) return {};
+    throw Napi::TypeError::New(value.Env(), "expected a typed array");
   }
+  if (type != napi_float64_array) throw Napi::TypeError::New(value.Env(), "expected a Float64Array");
   return {static_cast<double*>(data), length};
 }
 
@@ -28,10 +29,10 @@ struct Floats {
   const float* as32 = nullptr;
 };
 inline Floats floats(const Napi::Value& value) {
-  if (value.IsNull() || value.IsUndefined()) return {};
   void* data = nullptr;
   napi_typedarray_type type;
   if (napi_get_typedarray_info(value.Env(), value, &type, nullptr, &data, nullptr, nullptr) != napi_ok) {
+    if (value.IsNull() || value.IsUndefined()) return {};
     throw Napi::TypeError::New(value.Env(), "expected a typed array");
   }
   if (type == napi_float64_array) return {static_cast<double*>(data), nullptr};

@@ -42,7 +42,7 @@ struct Collector {
 struct Extent {
   double least = std::numeric_limits<double>::infinity();
   double most = -std::numeric_limits<double>::infinity();
-  bool bad = false;
+  bool bad = false, forbids = false;
 };
 
 #endif
@@ -383,9 +383,11 @@ void ExtentChunk64(const Chunk<double>& chunk, Extent& extent) {
   const hn::ScalableTag<double> d;
   const auto infinity = hn::Set(d, std::numeric_limits<double>::infinity());
   auto least = infinity, most = hn::Neg(infinity);
-  auto bad = hn::FirstN(d, 0);
+  auto bad = hn::FirstN(d, 0), forbids = bad;
+  const size_t m = chunk.geometry->m, N = hn::Lanes(d);
   ForRows(chunk, [&](size_t, const auto& cost) HWY_ATTR {
-    ForColumns(d, cost, chunk.geometry->m, [&](size_t, auto c) HWY_ATTR {
+    ForColumns(d, cost, m, [&](size_t j, auto c) HWY_ATTR {
+      forbids = hn::Or(forbids, hn::And(hn::FirstN(d, std::min(N, m - j)), hn::Ge(c, infinity)));
       const auto finite = hn::Lt(c, infinity);  // false for NaN too
       bad = hn::Or(bad, hn::Or(hn::IsNaN(c), hn::Le(c, hn::Neg(infinity))));
       least = hn::Min(least, hn::IfThenElse(finite, c, infinity));
@@ -395,6 +397,7 @@ void ExtentChunk64(const Chunk<double>& chunk, Extent& extent) {
   extent.least = hn::GetLane(hn::MinOfLanes(d, least));
   extent.most = hn::GetLane(hn::MaxOfLanes(d, most));
   extent.bad = !hn::AllFalse(d, bad);
+  extent.forbids = !hn::AllFalse(d, forbids);
 }
 
 // R rows of the kernel matrix at once: their products with v, then their scaled sum into the columns while they are in
@@ -643,7 +646,7 @@ CostRange costRange(Team& team, const Geometry<double>& geometry, Workspace<doub
     if (!std::isfinite(geometry.diameter)) {
       throw Error("ERR_NOT_FINITE", "cost: the distances between the points overflow; rescale the coordinates");
     }
-    return {0, geometry.diameter};
+    return {0, geometry.diameter, false};
   }
   std::vector<Extent> extents(ws.chunks);
   team.run(ws.chunks, [&](uint32_t c, unsigned worker) {
@@ -654,9 +657,10 @@ CostRange costRange(Team& team, const Geometry<double>& geometry, Workspace<doub
     all.least = std::min(all.least, extent.least);
     all.most = std::max(all.most, extent.most);
     all.bad |= extent.bad;
+    all.forbids |= extent.forbids;
   }
   if (all.bad) reportBadCost(geometry);
-  return {all.least, all.most};
+  return {all.least, all.most, all.forbids};
 }
 
 template <class T>

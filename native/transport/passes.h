@@ -87,6 +87,7 @@ void thresholdPass(Team& team, const Geometry<double>& geometry, Workspace<doubl
 // Range of the finite entries of C, for points a bound of it. Throws ERR_NOT_FINITE at NaN or -Infinity, naming the entry.
 struct CostRange {
   double least, most;
+  bool forbids;  // some entries are +Infinity
 };
 CostRange costRange(Team& team, const Geometry<double>& geometry, Workspace<double>& workspace);
 

@@ -13,7 +13,9 @@ Context::Context(const Problem& p, unsigned threads, Monitor& m)
       geometry(p),
       workspace(geometry, team.size()),
       range(costRange(team, geometry, workspace)),
-      mass(sum(p.a, p.n)) {}
+      mass(sum(p.a, p.n)) {
+  if (range.forbids) checkFeasible(problem, mass, monitor);
+}
 
 template <class T>
 LogSweep<T>::LogSweep(size_t n, size_t m)

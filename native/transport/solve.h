@@ -62,6 +62,9 @@ struct Context {
   double mass;  // sum a
 };
 
+// Whether a plan without mass on forbidden arcs (C_ij = +Infinity) exists; throws ERR_INFEASIBLE, naming a cut, if not.
+void checkFeasible(const Problem& problem, double mass, const Monitor& monitor);
+
 // A full Sinkhorn iteration in the log domain: one pass forms the plan, rescales its rows to a and adds up the columns;
 // rows and columns that under- or overflow are rescued by their extreme exponents.
 template <class T>

@@ -44,10 +44,10 @@ describe('cli: files that extrema transport writes', () => {
   it('--threshold drops lighter entries and nothing else; --json says what is left', async () => {
     const all = scratch.path('all.csv')
     const some = scratch.path('some.csv')
-    await inProcess([...problem, '--threshold', '0', '--out', all])
+    await inProcess([...problem, '--threshold', '1e-300', '--out', all])
     const { stdout } = await inProcess([...problem, '--threshold', '1e-3', '--out', some, '--json'])
     const expected = triplets(readFileSync(all, 'utf8')).filter(({ mass }) => mass >= 1e-3)
-    expect(expected).to.have.length.within(20, 400)
+    expect(expected).to.have.length.within(20, 800)
     expect(triplets(readFileSync(some, 'utf8'))).to.deep.equal(expected)
     const { out } = JSON.parse(stdout)
     expect(out).to.deep.include({ file: some, threshold: 1e-3, entries: expected.length })
@@ -66,13 +66,19 @@ describe('cli: files that extrema transport writes', () => {
     expect(svg).to.match(/^<svg /)
     expect(svg).to.include('Transport plan: 40 points to 40')
     const entries = Number(/(\d+) of \1 flows drawn/.exec(svg)?.[1])
-    expect(entries).to.be.within(40, 400)
-    const marks = (kind: string) => /<g class="mark-\1/.test(svg) || svg.split(kind).length - 1
-    expect(marks('<line ')).to.be.at.least(entries)
+    expect(entries).to.be.within(40, 800)
+    expect(svg.split('<line ').length - 1).to.be.at.least(entries)
   })
 
   it('draws points of a line as a heat map, in PNG twice the size of the SVG', async () => {
-    const line = (prime: number) => scratch.file(`line${prime}.csv`, csv(scatter(60, prime).map((x) => [x]), ['height']))
+    const line = (prime: number) =>
+      scratch.file(
+        `line${prime}.csv`,
+        csv(
+          scatter(60, prime).map((x) => [x]),
+          ['height'],
+        ),
+      )
     const args = ['transport', line(2), line(3), '--plot']
     expect((await inProcess([...args, scratch.path('heat.svg')])).code).to.equal(0)
     expect((await inProcess([...args, scratch.path('heat.png')])).code).to.equal(0)

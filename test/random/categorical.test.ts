@@ -28,7 +28,7 @@ describe('categorical', () => {
   it('inverts one uniform number by the running sums', () => {
     const weights = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 30 })
     const inverted = fc.property(weights, fc.maxSafeNat(), (w, seed) => {
-      // Scaled so that the largest is 1 and every sum exact.
+      // With a power of two as largest weight every sum is exact.
       fc.pre(w.some((weight) => weight > 0))
       const largest = 2 ** Math.ceil(Math.log2(Math.max(...w)))
       const padded = [...w, largest]

@@ -43,9 +43,8 @@ async function mapWithProgress(
   epsilon: number,
   signal: AbortSignal,
 ): Promise<Float64Array> {
-  const bar = new ProgressBar()
+  const bar = new ProgressBar('painting')
   const total = colors.length / 3
-  bar.begin('painting')
   try {
     const onProgress = (done: number) => bar.update(done / total, count(done, 'colour'))
     return await entropicMap(colors, palette, g, { epsilon, signal, onProgress })

@@ -21,7 +21,8 @@ export function* planCsv(plan: Csr): Generator<string> {
 }
 
 /** Loads the optional package, or says how to install it. */
-export const loadArrow = () => loadPeers('--out with .arrow', 'apache-arrow', () => import('apache-arrow'))
+export const loadArrow = (): Promise<typeof import('apache-arrow')> =>
+  loadPeers('--out with .arrow', 'apache-arrow', () => import('apache-arrow'))
 
 /** The plan as an Arrow IPC file with columns source (int32), target (int32) and mass (float64). */
 export async function planArrow(plan: Csr): Promise<Uint8Array> {

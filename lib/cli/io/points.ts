@@ -82,7 +82,7 @@ function weightsOf(table: Table, column: number | undefined): Pick<Measure, 'wei
   throw new InputError(`${table.name}, column ${columnName(table, column)}: expected a finite sum > 0, got ${mass}`)
 }
 
-/** Reads a cost matrix: all numeric columns, a row per source. */
+/** Reads a cost matrix: all numeric columns, a row per source; `inf` forbids a pair. */
 export async function readMatrix(
   path: string,
   signal: AbortSignal,
@@ -92,7 +92,7 @@ export async function readMatrix(
   const data = new Float64Array(table.rows.length * columns.length)
   let k = 0
   for (let row = 0; row < table.rows.length; row++) {
-    for (const column of columns) data[k++] = numberAt(table, row, column)
+    for (const column of columns) data[k++] = numberAt(table, row, column, true)
   }
   return { data, shape: [table.rows.length, columns.length] }
 }

@@ -16,6 +16,7 @@ export interface Table {
 }
 
 const finiteNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+const infinity = /^\+?inf(inity)?$/i
 const brokenNumber = /^[+-]?(nan|inf|infinity)$/i
 
 /** Reads a CSV file, or standard input for `-`. The first row is a header if none of its cells is a number. */
@@ -88,12 +89,12 @@ function isNumeric({ rows }: Table, column: number): boolean {
   return written.length > 0 && written.every((row) => brokenNumber.test(row[column]!))
 }
 
-/** One cell as a finite number. */
-export function numberAt(table: Table, row: number, column: number): number {
+/** One cell as a finite number, or, where it has a meaning, as plus infinity. */
+export function numberAt(table: Table, row: number, column: number, allowInfinity = false): number {
   const cell = table.rows[row]![column]!
+  if (allowInfinity && infinity.test(cell)) return Number.POSITIVE_INFINITY
   const value = finiteNumber.test(cell) ? Number(cell) : Number.NaN
   if (Number.isFinite(value)) return value
-  throw new InputError(
-    `${table.name}:${table.lines[row]}, column ${columnName(table, column)}: expected a finite number, got '${cell}'`,
-  )
+  const place = `${table.name}:${table.lines[row]}, column ${columnName(table, column)}`
+  throw new InputError(`${place}: expected a ${allowInfinity ? 'number or inf' : 'finite number'}, got '${cell}'`)
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { costNames, defaultEpsilon } from '../epsilon.js'
 import { InputError } from '../errors.js'
-import { names, nonNegativeNumber } from '../parsers.js'
+import { names, positiveNumber } from '../parsers.js'
 import { addSolverOptions, solutionRecord, solutionRows, solve } from '../solver.js'
 import { listing } from '../text.js'
 import type { TransportFlags } from './flags.js'
@@ -25,7 +25,7 @@ export function transportCommand(program: Command, signal: AbortSignal): void {
     .option('--normalize', 'scale the weights of both files to a total of 1')
   addSolverOptions(command, 1e-9)
     .option('--out <file>', 'write the plan: .csv (source,target,mass) or .arrow')
-    .option('--threshold <mass>', 'leave entries below this mass out of --out and --plot', nonNegativeNumber)
+    .option('--threshold <mass>', 'leave entries below this mass out of --out and --plot', positiveNumber)
     .option('--plot <file>', 'draw the plan: .svg or .png')
     .option('--json', 'print JSON')
     .action((source: string, target: string, flags: TransportFlags) => runTransport(source, target, flags, signal))

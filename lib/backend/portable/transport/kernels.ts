@@ -1,4 +1,64 @@
-import type { TransportKernels } from '../../kernels.js'
+import { ExtremaError } from '../../../core/errors.js'
+import { type BatchJob, type CsrParts, reportLength, type SolveJob, type TransportKernels } from '../../kernels.js'
+import { Monitor, portableKernel, type Steps } from '../driver.js'
+import type { Report } from './context.js'
+import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
+import { sinkhorn } from './sinkhorn.js'
+import type { Watch, Work } from './work.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: temporary
-export const portableTransport: TransportKernels = {} as any
+type Solver = (job: Omit<SolveJob, 'report'>, monitor: Watch) => Work<Report>
+
+const solvers: Record<BatchJob['method'], Solver> = { sinkhorn, sinkhornNewtonSparse: sinkhorn }
+
+function solver(solve: Solver) {
+  return portableKernel(function* (job: SolveJob, monitor: Monitor): Steps {
+    const report = yield* solve(job, monitor)
+    report.write(job.report)
+  })
+}
+
+/** One problem after the other. Progress counts the finished ones. */
+function* batch(job: BatchJob, monitor: Monitor): Steps {
+  const solve = solvers[job.method]
+  const { problems, settings, reports } = job
+  const quiet: Watch = { due: () => monitor.due(), expired: () => monitor.expired(), progress: () => {} }
+  let fStart = 0
+  let gStart = 0
+  for (let k = 0; k < problems.length; k++) {
+    const problem = problems[k]
+    const f = job.f.subarray(fStart, fStart + problem.n)
+    const g = job.g.subarray(gStart, gStart + problem.m)
+    fStart += problem.n
+    gStart += problem.m
+    try {
+      const report = yield* solve({ problem, settings, f, g, history: null }, quiet)
+      report.write(reports.subarray(k * reportLength, (k + 1) * reportLength))
+    } catch (error) {
+      if (error instanceof ExtremaError) {
+        throw new ExtremaError(error.code, `problems[${k}].${error.message}`, { cause: error })
+      }
+      throw error
+    }
+    monitor.progress(k + 1, problems.length - k - 1)
+  }
+}
+
+/** Runs a kernel's part to its end. */
+function finish<T>(work: Work<T>): T {
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
+}
+
+export const portableTransport: TransportKernels = {
+  sinkhorn: solver(sinkhorn),
+  sinkhornNewtonSparse: solver(solvers.sinkhornNewtonSparse),
+  batch: portableKernel(batch),
+  plan: portableKernel(formPlan),
+  apply: portableKernel(applyPlan),
+  transform: portableKernel(costTransform),
+  sparsePlan(plan, threshold): CsrParts {
+    return finish(sparsePlan(plan, threshold, new Monitor({ timeLimit: Number.POSITIVE_INFINITY }, true)))
+  },
+}

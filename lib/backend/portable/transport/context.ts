@@ -1,0 +1,57 @@
+import { reportField, type SolveJob, type SolveSettings, type TransportProblemData } from '../../kernels.js'
+import { type CostRange, type CostRows, costRange, openCost } from './cost.js'
+import { sum } from './sums.js'
+import type { Watch, Work } from './work.js'
+
+/** In the order of `statuses` in lib/core/solution.ts. */
+export const status = { converged: 0, iterationLimit: 1, timeLimit: 2, stalled: 3 } as const
+
+/** What a solver finds, before it goes into the array of the job. */
+export class Report {
+  status: number = status.iterationLimit
+  iterations = 0
+  newtonIterations = 0
+  /** Over all n × m entries, the final measurement not counted. */
+  passes = 0
+  /** (|P1 - a|_1 + |P^T 1 - b|_1) / sum a */
+  marginalError = 0
+  /** <C, P> */
+  value = 0
+  regularizedValue = 0
+  /** dual <= OT <= primal */
+  primal = 0
+  dual = 0
+  private historyLength = 0
+
+  constructor(private readonly history: Float64Array | null) {}
+
+  /** Keeps the marginal error of an iteration, while there is room. */
+  remember(error: number): void {
+    if (this.history !== null && this.historyLength < this.history.length) this.history[this.historyLength++] = error
+  }
+
+  write(out: Float64Array): void {
+    for (const [name, index] of Object.entries(reportField)) out[index] = this[name as keyof typeof reportField]
+  }
+}
+
+/** Everything of a solve that is set up once. f and g hold the start and receive the result. */
+export interface Context {
+  problem: TransportProblemData
+  settings: SolveSettings
+  f: Float64Array
+  g: Float64Array
+  cost: CostRows
+  range: CostRange
+  /** sum a */
+  mass: number
+  report: Report
+  monitor: Watch
+}
+
+export function* openContext(job: Omit<SolveJob, 'report'>, monitor: Watch): Work<Context> {
+  const { problem, settings, f, g } = job
+  const cost = yield* openCost(problem, monitor)
+  const range = yield* costRange(cost, monitor)
+  return { problem, settings, f, g, cost, range, mass: sum(problem.a), report: new Report(job.history), monitor }
+}

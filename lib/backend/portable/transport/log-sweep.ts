@@ -1,0 +1,81 @@
+import type { TransportProblemData } from '../../kernels.js'
+import type { CostRows } from './cost.js'
+import { columnTransform, leastSum, mostSum, PlanPass, planPass } from './passes.js'
+import { sum } from './sums.js'
+import type { Watch, Work } from './work.js'
+
+/**
+ * A full Sinkhorn iteration in the log domain: one pass forms the plan, rescales its rows to a and adds up the columns;
+ * rows and columns that under- or overflow are rescued by their extreme exponents.
+ */
+export class LogSweep {
+  /** Optional: where to keep exp((f + shift + g - C) / epsilon) of the state before. */
+  store: Float64Array | Float32Array | null = null
+  /** Whether it holds. */
+  stored = false
+  /** sum |P1 - a| of the state before. */
+  error = 0
+  // The update: f += shift + epsilon log rowScale, g += epsilon log columnScale.
+  readonly shift: Float64Array
+  readonly rowScale: Float64Array
+  readonly columnScale: Float64Array
+  private readonly rowSum: Float64Array
+  private readonly columnSum: Float64Array
+
+  constructor(n: number, m: number) {
+    this.shift = new Float64Array(n)
+    this.rowScale = new Float64Array(n)
+    this.columnScale = new Float64Array(m)
+    this.rowSum = new Float64Array(n)
+    this.columnSum = new Float64Array(m)
+  }
+
+  /** Updates f and g. Returns the number of passes. */
+  *run(
+    cost: CostRows,
+    { a, b }: TransportProblemData,
+    epsilon: number,
+    f: Float64Array,
+    g: Float64Array,
+    monitor: Watch,
+  ): Work<number> {
+    const { shift, rowScale, columnScale, rowSum, columnSum } = this
+    const pass = new PlanPass(epsilon, f, g)
+    pass.scaling = 'sinkhorn'
+    pass.a = a
+    pass.scale = rowScale
+    pass.shift = shift
+    pass.rowSum = rowSum
+    pass.columnSum = columnSum
+    pass.store = this.store
+    yield* planPass(cost, pass, monitor)
+    this.stored = this.store !== null
+
+    for (let i = 0; i < f.length; i++) {
+      rowSum[i] = shift[i] !== 0 ? a[i] : Math.abs(rowSum[i] - a[i])
+      f[i] += shift[i] + epsilon * Math.log(rowScale[i])
+    }
+    this.error = sum(rowSum)
+
+    let passes = 1
+    if (!columnSum.every(sound)) {
+      this.stored = false // g moves by more than the stored rows can follow
+      const least = columnScale
+      yield* columnTransform(cost, f, least, monitor)
+      for (let j = 0; j < g.length; j++) if (!sound(columnSum[j])) g[j] = least[j]
+      const again = new PlanPass(epsilon, f, g)
+      again.columnSum = columnSum
+      yield* planPass(cost, again, monitor)
+      passes += 2
+    }
+    for (let j = 0; j < g.length; j++) {
+      columnScale[j] = b[j] / columnSum[j]
+      g[j] += epsilon * Math.log(columnScale[j])
+    }
+    return passes
+  }
+}
+
+function sound(sum: number): boolean {
+  return sum > leastSum && sum < mostSum
+}

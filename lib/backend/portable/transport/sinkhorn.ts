@@ -1,0 +1,168 @@
+import type { SolveJob } from '../../kernels.js'
+import { certify, measure } from './certificate.js'
+import { type Context, openContext, type Report, status } from './context.js'
+import { KernelSweep } from './kernel-sweep.js'
+import { LogSweep } from './log-sweep.js'
+import type { Watch, Work } from './work.js'
+
+interface SinkhornKernel {
+  /** sum |P1 - a| before the last iteration. */
+  error: number
+  /** One iteration; the state is f, g and what `absorb` would add to them. Returns the passes it took. */
+  iterate(context: Context): Work<number>
+  absorb(context: Context): void
+}
+
+/**
+ * Sinkhorn's iteration on a stored kernel matrix K = exp((f + g - C) / epsilon) with scalings u, v, absorbed into f, g
+ * when they grow (Schmitzer 2019); where K under- or overflows, in the log domain. With precision 'float32' the matrix
+ * is float32, everything else float64.
+ */
+class StabilizedKernel implements SinkhornKernel {
+  error = 0
+  /** Kernel values below the smallest normal number are lost; scalings stay so close to one that none mattered. */
+  private readonly largestScaling: number
+  private readonly logSweep: LogSweep
+  private readonly sweep: KernelSweep
+  private valid = false
+
+  constructor({ problem, settings }: Context) {
+    const { n, m } = problem
+    const kernel = settings.float32 ? new Float32Array(n * m) : new Float64Array(n * m)
+    this.largestScaling = settings.float32 ? 1e8 : 1e100
+    this.logSweep = new LogSweep(n, m)
+    this.logSweep.store = kernel
+    this.sweep = new KernelSweep(kernel, problem.a, new Float64Array(n), new Float64Array(m), new Float64Array(m))
+  }
+
+  *iterate(context: Context): Work<number> {
+    const { problem, settings, f, g, monitor } = context
+    const { logSweep, sweep } = this
+    const { u, v, columnSum } = sweep
+    if (!this.valid) {
+      const passes = yield* logSweep.run(context.cost, problem, settings.epsilon, f, g, monitor)
+      this.error = logSweep.error
+      this.valid = logSweep.stored && this.usable(logSweep.rowScale) && this.usable(logSweep.columnScale)
+      if (this.valid) {
+        // The stored rows belong to the potentials before the update: take the scalings out again.
+        u.set(logSweep.rowScale)
+        v.set(logSweep.columnScale)
+        addLogs(f, -settings.epsilon, u)
+        addLogs(g, -settings.epsilon, v)
+      }
+      return passes
+    }
+    yield* sweep.run(monitor)
+    this.error = sweep.error
+    let sound = !sweep.unsafe
+    for (let j = 0; j < v.length && sound; j++) {
+      const scaled = problem.b[j] / columnSum[j]
+      sound = scaled > 0 && scaled < Number.MAX_VALUE
+      if (sound) v[j] = scaled
+    }
+    if (!sound || !this.usable(u) || !this.usable(v)) this.absorb(context)
+    return 1
+  }
+
+  /** Moves the scalings into the potentials; the kernel is formed anew by the next iteration. */
+  absorb({ settings, f, g }: Context): void {
+    if (!this.valid) return
+    addLogs(f, settings.epsilon, this.sweep.u)
+    addLogs(g, settings.epsilon, this.sweep.v)
+    this.valid = false
+  }
+
+  private usable(scaling: Float64Array): boolean {
+    const most = this.largestScaling
+    for (let i = 0; i < scaling.length; i++) {
+      if (!(scaling[i] > 1 / most && scaling[i] < most)) return false
+    }
+    return true
+  }
+}
+
+function addLogs(potential: Float64Array, epsilon: number, scaling: Float64Array): void {
+  for (let i = 0; i < potential.length; i++) potential[i] += epsilon * Math.log(scaling[i])
+}
+
+/** Points: nothing of size n × m is kept, every iteration is one pass in the log domain, in float64 always. */
+class StreamedKernel implements SinkhornKernel {
+  error = 0
+  private readonly logSweep: LogSweep
+
+  constructor({ problem }: Context) {
+    this.logSweep = new LogSweep(problem.n, problem.m)
+  }
+
+  *iterate({ cost, problem, settings, f, g, monitor }: Context): Work<number> {
+    const passes = yield* this.logSweep.run(cost, problem, settings.epsilon, f, g, monitor)
+    this.error = this.logSweep.error
+    return passes
+  }
+
+  absorb(): void {}
+}
+
+/** Tells slow progress from the floor of the arithmetic: Sinkhorn's row error never grows but by rounding. */
+class StallTest {
+  private best = Number.POSITIVE_INFINITY
+  private since = 0
+  constructor(private readonly floor: number) {}
+
+  stalled(error: number): boolean {
+    if (error < this.best * (1 - 1e-3)) {
+      this.best = error
+      this.since = 0
+      return false
+    }
+    return ++this.since >= 200 && this.best < this.floor
+  }
+}
+
+function* iterate(context: Context, kernel: SinkhornKernel): Work<void> {
+  const { settings, range, mass, report, monitor } = context
+  const unit = settings.float32 ? 6e-8 : 1.2e-16
+  const span = (range.most - range.least) / settings.epsilon
+  const stall = new StallTest(1e3 * unit * (16 + span))
+  let target = settings.tolerance
+  for (;;) {
+    report.status = status.iterationLimit
+    while (report.iterations < settings.maxIterations) {
+      report.passes += yield* kernel.iterate(context)
+      report.iterations++
+      const error = kernel.error / mass
+      report.remember(error)
+      monitor.progress(report.iterations, error)
+      if (error <= target) {
+        report.status = status.converged
+        break
+      }
+      if (stall.stalled(error)) {
+        report.status = status.stalled
+        break
+      }
+      if (monitor.expired()) {
+        report.status = status.timeLimit
+        break
+      }
+    }
+    kernel.absorb(context)
+    yield* measure(context)
+    if (report.marginalError <= settings.tolerance) report.status = status.converged
+    if (report.status !== status.converged || report.marginalError <= settings.tolerance) return
+    // The kernel's own rounding hid an error above the tolerance: form it anew and ask for more, while that helps.
+    target /= 4
+    if (target < settings.tolerance / 64) {
+      report.status = status.stalled
+      return
+    }
+  }
+}
+
+export function* sinkhorn(job: Omit<SolveJob, 'report'>, monitor: Watch): Work<Report> {
+  const context = yield* openContext(job, monitor)
+  const kernel = job.problem.metric === 'dense' ? new StabilizedKernel(context) : new StreamedKernel(context)
+  yield* iterate(context, kernel)
+  if (job.settings.certificate) yield* certify(context)
+  return context.report
+}

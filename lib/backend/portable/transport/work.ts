@@ -1,0 +1,10 @@
+import type { Monitor } from '../driver.js'
+
+/** What a kernel asks of its monitor. */
+export type Watch = Pick<Monitor, 'due' | 'expired' | 'progress'>
+
+/** A part of a kernel, with its result. Yields where the event loop may take over. */
+export type Work<T> = Generator<void, T, void>
+
+/** Entries handled between two looks at the clock: tens of microseconds. */
+export const segmentLength = 4096
