@@ -122,16 +122,16 @@ async function stabilisedTable({ quick, threads, log }: Context, pot: Pot, sizes
         // From the first iteration on: the log-domain start and all absorptions count.
         stabilised: () => perIteration(1, many, (k) => ourIterations(hard, { epsilon, threads }, k)),
       })
-      const log10 = await medianOf(1, () =>
+      const potLog = await medianOf(n >= 4000 ? 1 : 3, () =>
         perIteration(few, manyLog, (k) => potIterations(pot, hard, 'sinkhorn_log', epsilon, k)),
       )
       const { plain, stabilised } = time
-      rows.push([n, epsilon, stabilised, plain, stabilised / plain, log10, log10 / stabilised])
+      rows.push([n, epsilon, stabilised, plain, stabilised / plain, potLog, potLog / stabilised])
       if (n === sizes.at(-1)) {
         const where = `n = m = ${n}, epsilon/max(C) = ${epsilon}`
         targets.push(
           atMost(`stabilised / plain iteration, ${where}`, stabilised / plain, 1.3, '×'),
-          atLeast(`stabilised against POT's sinkhorn_log, ${where}`, log10 / stabilised, 20, '×'),
+          atLeast(`stabilised against POT's sinkhorn_log, ${where}`, potLog / stabilised, 20, '×'),
         )
       }
     }
@@ -139,9 +139,8 @@ async function stabilisedTable({ quick, threads, log }: Context, pot: Pot, sizes
   const table: Table = {
     title: 'Stabilised Sinkhorn, milliseconds per iteration',
     note:
-      'As above, but the second cloud moved by (1, 1), so that a plain kernel matrix under- and overflows. The first ' +
-      `${lengths(sizes.at(-1)!).many} to ${lengths(sizes[0]).many} iterations after the first, absorptions included. ` +
-      '"plain" is the plain iteration at ε / max C = 1e-2 above.',
+      'As above, but the second cloud moved by (1, 1), so that a plain kernel matrix under- and overflows. All iterations ' +
+      'after the first, absorptions included. "plain" is the plain iteration at ε / max C = 1e-2.',
     columns: ['n = m', 'ε / max C', 'stabilised', 'plain', 'ratio', 'POT sinkhorn_log', 'POT / stabilised'],
     rows,
   }
@@ -153,7 +152,7 @@ async function portableTable({ quick, log }: Context): Promise<Part> {
   const clouds = uniformClouds(1000, 100)
   const assignment = randomAssignment(500, 1)
   const iterate = (backend: 'native' | 'portable', precision: 'float64' | 'float32') =>
-    perIteration(10, 60, (k) => ourIterations(clouds, { epsilon: 1e-2, precision, threads: 1, backend }, k))
+    perIteration(10, 210, (k) => ourIterations(clouds, { epsilon: 1e-2, precision, threads: 1, backend }, k))
   const newton = async (backend: 'native' | 'portable') => {
     const start = performance.now()
     await sinkhornNewtonSparse(assignment, { epsilon: 1 / 1200, threads: 1, backend })

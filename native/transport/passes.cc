@@ -423,8 +423,11 @@ HWY_INLINE void SweepRows(const KernelSweep<T>& sweep, size_t i, bool more, T* H
   for (size_t k = 0; k < R; k++) {
     const double a = sweep.a[i + k], u = a / r[k];
     error += std::fabs(sweep.u[i + k] * r[k] - a);
-    if (!(r[k] > 0) || !(u < std::numeric_limits<T>::max())) unsafe = true;
-    sweep.u[i + k] = static_cast<T>(u);
+    if (r[k] > 0 && u < std::numeric_limits<T>::max()) {
+      sweep.u[i + k] = static_cast<T>(u);
+    } else {
+      unsafe = true;
+    }
   }
   const auto u0 = hn::Set(d, sweep.u[i]), u1 = hn::Set(d, sweep.u[i + (R > 1 ? 1 : 0)]);
   const auto u2 = hn::Set(d, sweep.u[i + (R > 2 ? 2 : 0)]), u3 = hn::Set(d, sweep.u[i + (R > 3 ? 3 : 0)]);

@@ -102,7 +102,7 @@ struct KernelSweep {
   T* u = nullptr;               // n, in and out
   double* columnSum = nullptr;  // m
   double error = 0;             // out
-  bool unsafe = false;          // out: some row sum was zero or not finite; u is then not to be used
+  bool unsafe = false;          // out: some row sum was zero or not finite; its u is that of before
 };
 template <class T>
 void kernelSweep(Team& team, std::vector<Aligned<T>>& columns, KernelSweep<T>& sweep);

@@ -1,5 +1,6 @@
 import { reportField, type SolveJob, type SolveSettings, type TransportProblemData } from '../../kernels.js'
 import { type CostRange, type CostRows, costRange, openCost } from './cost.js'
+import { checkFeasible } from './feasibility.js'
 import { sum } from './sums.js'
 import type { Watch, Work } from './work.js'
 
@@ -53,5 +54,6 @@ export function* openContext(job: Omit<SolveJob, 'report'>, monitor: Watch): Wor
   const { problem, settings, f, g } = job
   const cost = yield* openCost(problem, monitor)
   const range = yield* costRange(cost, monitor)
+  if (range.forbids) yield* checkFeasible(problem, monitor)
   return { problem, settings, f, g, cost, range, mass: sum(problem.a), report: new Report(job.history), monitor }
 }

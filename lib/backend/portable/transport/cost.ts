@@ -56,15 +56,17 @@ export function* openCost(cost: CostData, monitor: Watch): Work<CostRows> {
 export interface CostRange {
   least: number
   most: number
+  /** Some entries are +Infinity. */
+  forbids: boolean
 }
 
 /** Range of the finite entries of C, for points a bound of it. Throws ERR_NOT_FINITE at NaN or -Infinity. */
 export function* costRange(cost: CostRows, monitor: Watch): Work<CostRange> {
   if (cost instanceof PointCloudRows) {
-    if (Number.isFinite(cost.diameter)) return { least: 0, most: cost.diameter }
+    if (Number.isFinite(cost.diameter)) return { least: 0, most: cost.diameter, forbids: false }
     throw new ExtremaError('ERR_NOT_FINITE', 'cost: the distances between the points overflow; rescale the coordinates')
   }
-  const range = { least: Number.POSITIVE_INFINITY, most: Number.NEGATIVE_INFINITY }
+  const range = { least: Number.POSITIVE_INFINITY, most: Number.NEGATIVE_INFINITY, forbids: false }
   let work = 0
   for (let i = 0; i < cost.n; i++) {
     for (let start = 0; start < cost.m; start += segmentLength) {
@@ -93,7 +95,8 @@ function extend(range: CostRange, data: Float64Array, offset: number, start: num
     const c = data[offset + j]
     if (!(c > Number.NEGATIVE_INFINITY)) return j
     if (c < least) least = c
-    if (c > most && c < Number.POSITIVE_INFINITY) most = c
+    if (c === Number.POSITIVE_INFINITY) range.forbids = true
+    else if (c > most) most = c
   }
   range.least = least
   range.most = most
