@@ -9,7 +9,7 @@ test: build
 	npm test
 
 bench: build
-	bash scripts/install-packages.sh python3-pot
+	bash scripts/install-packages.sh python3-pot python3-threadpoolctl
 	npm run --silent bench
 
 build: packages node_modules/.package-lock.json

@@ -9,7 +9,7 @@ npx --no-install cmake-js configure --out "$out" --config RelWithDebInfo --log-l
 npx --no-install cmake-js build --out "$out" --config RelWithDebInfo --log-level warn
 
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export LSAN_OPTIONS=suppressions=$PWD/native/test/leaks.supp:print_suppressions=0
+export LSAN_OPTIONS=suppressions=$PWD/scripts/leaks.supp:print_suppressions=0
 ASAN_OPTIONS=detect_leaks=1 ctest --test-dir "$out" --output-on-failure --no-tests=error
 
 # libstdc++ has to be in the preload, or exceptions are not intercepted.

@@ -63,13 +63,15 @@ function findPython(): string {
 export class Pot {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
-  readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'extrema-bench-'))
+  readonly #folder: string
   readonly #files = new Map<DenseProblem, { cost: string; a: string; b: string }>()
   info!: PotInfo
 
   private constructor(threads: number) {
     const count = String(threads)
-    this.#child = spawn(findPython(), ['-u', script], {
+    const python = findPython()
+    this.#folder = mkdtempSync(path.join(os.tmpdir(), 'extrema-bench-'))
+    this.#child = spawn(python, ['-u', script], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...environment(), OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count },
     })

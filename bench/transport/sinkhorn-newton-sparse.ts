@@ -98,8 +98,9 @@ export async function run(context: Context): Promise<Report> {
         note:
           'Cost scaled to max 1, epsilon = 1 / eta. Sinkhorn-Newton-Sparse as shipped, certificate included; Sinkhorn without. ' +
           'POT stops on the L2 norm of one marginal every 10 or 20 iterations: its threshold is set so that the L1 error over ' +
-          'both marginals ends just below. POT methods are given up at three times the time of the fastest. POT’s emd solves ' +
-          'the unregularised problem, another one. "gap" is primal − dual bound of unregularised transport.',
+          'both marginals ends just below. POT methods are given up at three times the time of the fastest; epsilon scaling ' +
+          'counts its outer iterations. POT’s emd solves the unregularised problem, another one. "gap" is primal − dual ' +
+          'bound of unregularised transport.',
         columns: ['problem', 'method', 'iterations', 'Newton', 'passes', 'seconds', 'marginal error', '<C, P>', 'gap'],
         rows: race,
       },

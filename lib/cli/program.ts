@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { doctor } from '../backend/doctor.js'
 import { colorCommand } from './color/command.js'
 import { doctorCommand } from './doctor.js'
 import { describeError, exitCode, exitCodeOf } from './errors.js'
@@ -27,8 +28,15 @@ function createProgram(signal: AbortSignal): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
     .helpCommand(false)
+    .option('-V, --version', 'print the version')
+    .on('option:version', printVersion)
   transportCommand(program, signal)
   colorCommand(program, signal)
   doctorCommand(program)
   return program
+}
+
+function printVersion(): never {
+  process.stdout.write(`${doctor().version}\n`)
+  throw new CommanderError(exitCode.ok, 'extrema.version', '')
 }

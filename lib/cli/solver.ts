@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander'
+import type { Progress } from '../core/options.js'
 import { sinkhorn, sinkhornNewtonSparse, type TransportProblem, type TransportSolution } from '../transport/index.js'
+import { defaultEpsilon, defaultShare, type PairCost } from './epsilon.js'
 import { positiveInteger, positiveNumber } from './parsers.js'
 import { ProgressBar, residualFraction } from './progress.js'
 import { duration, rough, short } from './text.js'
@@ -11,14 +13,17 @@ export type Method = keyof typeof methods
 export interface SolverFlags {
   epsilon?: number
   method: Method
-  tolerance: number
+  tolerance?: number
   maxIterations?: number
   precision: 'float64' | 'float32'
   threads?: number
   backend?: 'native' | 'portable'
 }
 
-export function addSolverOptions(command: Command, tolerance: number): Command {
+/** The default tolerance of a command for each precision: float32 cannot reach that of float64. */
+export type Tolerances = Record<SolverFlags['precision'], number>
+
+export function addSolverOptions(command: Command, defaults: Tolerances): Command {
   return command
     .addOption(
       new Option(
@@ -29,36 +34,52 @@ export function addSolverOptions(command: Command, tolerance: number): Command {
     .addOption(
       new Option('--method <name>', 'solver').choices(Object.keys(methods)).default('sinkhorn-newton-sparse' as Method),
     )
-    .option('--tolerance <number>', 'relative L1 error of the marginals to stop at', positiveNumber, tolerance)
+    .option(
+      '--tolerance <number>',
+      `relative L1 error of the marginals to stop at (default: ${rough(defaults.float64)}, with float32 ${rough(defaults.float32)})`,
+      positiveNumber,
+    )
     .option('--max-iterations <count>', 'most iterations', positiveInteger)
     .addOption(new Option('--precision <type>', 'arithmetic').choices(['float64', 'float32']).default('float64'))
     .option('--threads <count>', 'most threads (default: all cores)', positiveInteger)
     .addOption(new Option('--backend <name>', 'force a backend').choices(['native', 'portable']))
 }
 
+/** The flags with their defaults filled in. */
+export interface SolverSettings extends SolverFlags {
+  epsilon: number
+  /** Whether epsilon came from the command line. */
+  isEpsilonGiven: boolean
+  tolerance: number
+}
+
+export function solverSettings(flags: SolverFlags, defaults: Tolerances, cost: PairCost): SolverSettings {
+  return {
+    method: flags.method,
+    precision: flags.precision,
+    maxIterations: flags.maxIterations,
+    threads: flags.threads,
+    backend: flags.backend,
+    epsilon: flags.epsilon ?? defaultEpsilon(cost),
+    isEpsilonGiven: flags.epsilon !== undefined,
+    tolerance: flags.tolerance ?? defaults[flags.precision],
+  }
+}
+
 /** Solves with a progress bar. A solution that missed its tolerance is returned too, with a warning. */
 export async function solve(
   problem: TransportProblem,
-  epsilon: number,
-  flags: SolverFlags,
+  { method, isEpsilonGiven: _, ...options }: SolverSettings,
   signal: AbortSignal,
 ): Promise<TransportSolution> {
   const bar = new ProgressBar('solving')
-  const fraction = residualFraction(flags.tolerance)
+  const fraction = residualFraction(options.tolerance)
+  const onProgress = ({ iteration, residual, elapsed }: Progress) =>
+    bar.update(fraction(residual), `iteration ${iteration} | error ${rough(residual)} | ${duration(elapsed)}`)
   try {
-    const solution = await methods[flags.method](problem, {
-      epsilon,
-      tolerance: flags.tolerance,
-      precision: flags.precision,
-      ...(flags.maxIterations !== undefined && { maxIterations: flags.maxIterations }),
-      ...(flags.threads !== undefined && { threads: flags.threads }),
-      ...(flags.backend !== undefined && { backend: flags.backend }),
-      signal,
-      onProgress: ({ iteration, residual, elapsed }) =>
-        bar.update(fraction(residual), `iteration ${iteration} | error ${rough(residual)} | ${duration(elapsed)}`),
-    })
+    const solution = await methods[method](problem, { ...options, signal, onProgress })
     bar.end()
-    warnUnlessConverged(solution, flags.tolerance)
+    warnUnlessConverged(solution, options.tolerance)
     return solution
   } finally {
     bar.end()
@@ -71,37 +92,41 @@ function warnUnlessConverged({ status, residual }: TransportSolution, tolerance:
   process.stderr.write(`warning: not converged (${status}): ${missed}\n`)
 }
 
-/** What a solution says about itself, as it goes into `--json`. */
-export function solutionRecord(solution: TransportSolution) {
+/** Settings and solution, as they go into `--json`. */
+export function solutionRecord(solution: TransportSolution, settings: SolverSettings) {
   return {
+    epsilon: settings.epsilon,
+    epsilonOrigin: settings.isEpsilonGiven ? 'given' : 'default',
+    method: settings.method,
+    precision: settings.precision,
+    tolerance: settings.tolerance,
     status: solution.status,
     iterations: solution.iterations,
-    ...(solution.newtonIterations !== undefined && { newtonIterations: solution.newtonIterations }),
+    newtonIterations: solution.newtonIterations,
     passes: solution.passes,
     elapsed: solution.elapsed,
     backend: solution.backend,
     value: solution.value,
     regularizedValue: solution.regularizedValue,
     marginalError: solution.marginalError,
-    ...(solution.certificate !== undefined && { certificate: solution.certificate }),
+    certificate: solution.certificate,
   }
 }
 
 /** The same for people. */
-export function solutionRows(solution: TransportSolution, flags: SolverFlags): [string, string][] {
+export function solutionRows(solution: TransportSolution, settings: SolverSettings): [name: string, value: string][] {
   const { certificate, iterations, passes, elapsed } = solution
-  return [
-    ['method', `${flags.method}, ${solution.backend}, ${flags.precision}`],
+  const origin = settings.isEpsilonGiven ? '' : `, by default ${defaultShare} × the standard deviation of the cost`
+  const rows: [string, string][] = [
+    ['epsilon', `${short(settings.epsilon)}${origin}`],
+    ['method', `${settings.method}, ${solution.backend}, ${settings.precision}`],
     ['status', `${solution.status} after ${iterations} iterations, ${passes} passes, ${duration(elapsed)}`],
     ['marginal error', rough(solution.marginalError)],
     ['cost <C,P>', short(solution.value)],
-    ...(certificate === undefined
-      ? []
-      : ([
-          [
-            'exact cost',
-            `between ${short(certificate.dual)} and ${short(certificate.primal)}, gap ${rough(certificate.gap)}`,
-          ],
-        ] as [string, string][])),
   ]
+  if (certificate !== undefined) {
+    const { dual, primal, gap } = certificate
+    rows.push(['exact cost', `between ${short(dual)} and ${short(primal)}, gap ${rough(gap)}`])
+  }
+  return rows
 }

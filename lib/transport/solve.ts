@@ -42,7 +42,11 @@ function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
 }
 
 /** Runs a solver kernel off the event loop and makes its solution. */
-export async function solve(method: Method, problem: TransportProblem, options: CheckedOptions): Promise<TransportSolution> {
+export async function solve(
+  method: Method,
+  problem: TransportProblem,
+  options: CheckedOptions,
+): Promise<TransportSolution> {
   const prepared = prepare(problem, options)
   const { job, control } = prepared
   await prepared.kernels.transport[method].run(job, control)
@@ -134,22 +138,29 @@ function scatter(values: Float64Array, indices: Int32Array, length: number): Flo
   return out
 }
 
-/** The c-transforms that give nodes without weight a potential. */
-function missingPotentials(problem: CheckedProblem, f: Float64Array, g: Float64Array, threads: number): TransformJob[] {
-  const jobs: TransformJob[] = []
-  if (problem.rows !== null && problem.rows.length < problem.n) {
-    jobs.push({ cost: problem.full, threads, transpose: false, potential: g.slice(), out: new Float64Array(problem.n) })
+/** The c-transforms that give nodes without weight a potential; the columns' takes in what the rows' has filled in. */
+function* missingPotentials(
+  problem: CheckedProblem,
+  f: Float64Array,
+  g: Float64Array,
+  threads: number,
+): Generator<TransformJob> {
+  const { n, m, full: cost, rows, columns } = problem
+  if (rows !== null && rows.length < n) {
+    yield { cost, threads, transpose: false, potential: g.slice(), out: new Float64Array(n) }
   }
-  if (problem.columns !== null && problem.columns.length < problem.m) {
-    jobs.push({ cost: problem.full, threads, transpose: true, potential: f.slice(), out: new Float64Array(problem.m) })
+  if (columns !== null && columns.length < m) {
+    yield { cost, threads, transpose: true, potential: f.slice(), out: new Float64Array(m) }
   }
-  return jobs
 }
 
 function fillMissing(transform: TransformJob, f: Float64Array, g: Float64Array): void {
   const target = transform.transpose ? g : f
+  // A node without any arc may have any potential; one that is finite can be started from again.
+  const least = target.reduce((x, y) => (y === Number.NEGATIVE_INFINITY ? x : Math.min(x, y)), Number.POSITIVE_INFINITY)
   for (let i = 0; i < target.length; i++) {
-    if (target[i] === Number.NEGATIVE_INFINITY) target[i] = transform.out[i]
+    if (target[i] === Number.NEGATIVE_INFINITY)
+      target[i] = transform.out[i] === Number.POSITIVE_INFINITY ? least : transform.out[i]
   }
 }
 

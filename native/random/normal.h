@@ -60,8 +60,8 @@ constexpr double kFar = 5;
 constexpr double kLn2High = 0x1.62e42fefap-1;
 constexpr double kLn2Low = 1.6465949582897082e-12;
 // (artanh s - s) / s^3 in s^2: Taylor series, enough for s^2 <= 0.0295.
-constexpr double kArtanh[11] = {1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11, 1.0 / 13,
-                                1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23};
+constexpr double kArtanh[9] = {1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9, 1.0 / 11,
+                               1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19};
 
 template <int kCount>
 inline double horner(double x, const double (&c)[kCount]) {

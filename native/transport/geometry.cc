@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "transport/problem.h"
+#include "transport/passes.h"
 
 namespace extrema::transport {
 
@@ -84,6 +84,21 @@ Geometry<T>::Geometry(const Problem& problem)
 
 template class Geometry<double>;
 template class Geometry<float>;
+
+template <class T>
+Workspace<T>::Workspace(const Geometry<T>& geometry, unsigned workerCount)
+    : g(geometry.m), weight(geometry.m), chunks(rowChunks(geometry.n, geometry.m)) {
+  for (unsigned w = 0; w < std::min<unsigned>(workerCount, chunks); w++) {
+    Worker worker;
+    worker.row = Aligned<T>(geometry.m);
+    worker.extra = Aligned<T>(geometry.m);
+    if (geometry.gemm) worker.block = Aligned<T>(geometry.blockRows * geometry.pitch);
+    workers.push_back(std::move(worker));
+  }
+  for (uint32_t c = 0; c < chunks; c++) columns.emplace_back(padded<T>(geometry.m));
+}
+template class Workspace<double>;
+template class Workspace<float>;
 
 uint32_t rowChunks(size_t n, size_t m) {
   const double work = static_cast<double>(n) * static_cast<double>(m);

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { exp } from '../../lib/backend/portable/math.js'
+import { exp, expSteps, STEPS_PER_UNIT } from '../../lib/backend/portable/math.js'
 
 const FRACTION_BITS = 1300n
 const words = new DataView(new ArrayBuffer(8))
@@ -15,9 +15,9 @@ function toFixed(x: number): bigint {
   return bits >> 63n ? -magnitude : magnitude
 }
 
-/** exp(x) * 2^1300 to hundreds of digits: the Taylor series at x / 1024, squared ten times. */
-function exactExp(x: number): bigint {
-  const r = toFixed(Math.abs(x)) >> 10n
+/** exp(x / 2^1300) * 2^1300 to hundreds of digits: the Taylor series at x / 1024, squared ten times. */
+function exactExp(x: bigint): bigint {
+  const r = (x < 0n ? -x : x) >> 10n
   const one = 1n << FRACTION_BITS
   let sum = one
   let term = one
@@ -26,11 +26,18 @@ function exactExp(x: number): bigint {
     sum += term
   }
   for (let i = 0; i < 10; i++) sum = (sum * sum) >> FRACTION_BITS
-  return x < 0 ? (one << FRACTION_BITS) / sum : sum
+  return x < 0n ? (one << FRACTION_BITS) / sum : sum
 }
 
-/** Distance of y from exp(x), in units in the last place of exp(x). */
-function ulpError(y: number, x: number): number {
+/** log 2 * 2^1300, from log 2 = sum 1 / (k 2^k). */
+const LOG_2 = (() => {
+  let sum = 0n
+  for (let k = 1n; k <= FRACTION_BITS; k++) sum += (1n << (FRACTION_BITS - k)) / k
+  return sum
+})()
+
+/** Distance of y from exp(x / 2^1300), in units in the last place of the latter. */
+function ulpError(y: number, x: bigint): number {
   const truth = exactExp(x)
   const ulp = 1n << BigInt(truth.toString(2).length - 53)
   const difference = toFixed(y) - truth
@@ -54,7 +61,7 @@ describe('portable exponential', () => {
     }
     for (let k = -300; k <= 300; k += 7) xs.push(((k + 0.5) * Math.LN2) / 256, (k * Math.LN2) / 256)
     xs.push(-708.04, -708.0498449419, 709.4, 709.779999, 709.78, 709.7827128933839, Number.MIN_VALUE)
-    for (const x of xs) expect(ulpError(exp(x), x), `exp(${x})`).to.be.at.most(2)
+    for (const x of xs) expect(ulpError(exp(x), toFixed(x)), `exp(${x})`).to.be.at.most(2)
   })
 
   it('agrees with Math.exp to 3 ulp on a million points', () => {
@@ -90,6 +97,26 @@ describe('portable exponential', () => {
     ]
     for (const [x, y] of cases) {
       expect(exp(x), `exp(${x})`).to.deep.equal(y)
+    }
+  })
+
+  it('is within 2 ulp of 2^(s/256) in steps', () => {
+    const next = random(3)
+    const steps: number[] = [-261504, -261503.5, -256.5, -0.5, 0.5, 127.5, 262142.9, 262143.49]
+    for (let i = 0; i < 300; i++) steps.push((-708 + 1417 * next()) * STEPS_PER_UNIT, 600 * next() - 300, next() - 0.5)
+    for (const s of steps) {
+      expect(ulpError(expSteps(s), (toFixed(s) * LOG_2) / (256n << FRACTION_BITS)), `${s} steps`).to.be.at.most(2)
+    }
+  })
+
+  it('takes special values in steps as it does otherwise', () => {
+    expect(expSteps(0)).to.equal(1)
+    expect(expSteps(-0)).to.equal(1)
+    expect(expSteps(Number.NaN)).to.deep.equal(Number.NaN)
+    for (const s of [262143.5, 262144, 262145, 1e9, 1e300, Infinity])
+      expect(expSteps(s), `${s} steps`).to.equal(Infinity)
+    for (const s of [-261505, -262144, -262400, -1.8e9, -2e9, -3e9, -1e300, -Infinity]) {
+      expect(expSteps(s), `${s} steps`).to.equal(0)
     }
   })
 })

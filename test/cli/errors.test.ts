@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { cli, inProcess, Scratch } from './helpers.js'
+import { cli, inProcess, root, Scratch } from './helpers.js'
 
 describe('cli: mistakes are one line and exit code 2', () => {
   let scratch: Scratch
@@ -162,6 +162,12 @@ describe('cli: mistakes are one line and exit code 2', () => {
   it('writes nothing then', () => {
     expect(existsSync(scratch.path('a.png'))).to.equal(false)
     expect(scratch.names.filter((name) => name.includes('tmp') || name.includes('plan'))).to.deep.equal([])
+  })
+
+  it('--version is no mistake', async () => {
+    const { code, stdout } = await inProcess(['--version'])
+    expect(code).to.equal(0)
+    expect(stdout).to.equal(`${JSON.parse(readFileSync(`${root}package.json`, 'utf8')).version}\n`)
   })
 
   it('--help is no mistake', async () => {

@@ -59,7 +59,7 @@ describe('cli: extrema transport', () => {
         ...weights,
         ...solver,
         '--threshold',
-        '0',
+        '1e-300',
         '--out',
         out,
       ])

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { type ErrorCode, ExtremaError } from '../../lib/core/index.js'
 
 /** The form of every message: which argument, what was expected, what came. */
-export const messageForm = /^[\w$ .,[\]]+: expected .+, got .+$/s
+const messageForm = /^[\w .,[\]]+: (expected .+(, got|;) .+|unknown name '.+'; .+)$/s
 
 function expectExtremaError(error: unknown, code: ErrorCode, message: RegExp | string): void {
   expect(error).to.be.instanceOf(ExtremaError)

@@ -1,7 +1,8 @@
-import loadHighs from 'highs'
+import loadHighs, { type Highs } from 'highs'
 import type { Dense } from './transport.js'
 
-const loading = loadHighs()
+// Its types describe the CommonJS form, where the function is one level down.
+const loading = (loadHighs as unknown as () => Promise<Highs>)()
 
 export interface LinearProgramSolution {
   value: number

@@ -9,7 +9,8 @@ describe('integer', () => {
       fc.integer({ min: 1, max: 40 }),
       fc.integer({ min: 1, max: 2 ** 32 }),
       fc.integer({ min: 2 ** 32 - 3, max: 2 ** 32 + 3 }),
-      fc.maxSafeNat().map((n) => n + 1),
+      fc.integer({ min: 33, max: 52 }).map((bits) => 2 ** bits),
+      fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     )
     const same = fc.property(fc.maxSafeNat(), range, (seed, size) => {
       const rng = generator(seed)

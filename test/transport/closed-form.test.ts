@@ -17,14 +17,18 @@ describe('transport: closed forms', () => {
         it('2 × 2: P11 = t / (1 + t) / 2 with t = exp((C12 + C21 - C11 - C22) / (2 epsilon))', () => {
           const entry = fc.double({ min: -1, max: 1, noNaN: true })
           check(
-            fc.property(fc.tuple(entry, entry, entry, entry), fc.double({ min: 0.5, max: 20, noNaN: true }), (c, epsilon) => {
-              const dense = { n: 2, m: 2, cost: Float64Array.from(c), a: uniform(2), b: uniform(2) }
-              const solution = method.runSync(asProblem(dense), { epsilon, tolerance })
-              const t = Math.exp((c[1] + c[2] - c[0] - c[3]) / (2 * epsilon))
-              const [p, q] = [t / (1 + t) / 2, 1 / (1 + t) / 2]
-              expect(largestDifference(solution.plan().data, Float64Array.of(p, q, q, p))).to.be.below(1e-11)
-              expectSound(solution, dense, { epsilon, tolerance })
-            }),
+            fc.property(
+              fc.tuple(entry, entry, entry, entry),
+              fc.double({ min: 0.5, max: 20, noNaN: true }),
+              (c, epsilon) => {
+                const dense = { n: 2, m: 2, cost: Float64Array.from(c), a: uniform(2), b: uniform(2) }
+                const solution = method.runSync(asProblem(dense), { epsilon, tolerance })
+                const t = Math.exp((c[1] + c[2] - c[0] - c[3]) / (2 * epsilon))
+                const [p, q] = [t / (1 + t) / 2, 1 / (1 + t) / 2]
+                expect(largestDifference(solution.plan().data, Float64Array.of(p, q, q, p))).to.be.below(1e-11)
+                expectSound(solution, dense, { epsilon, tolerance })
+              },
+            ),
           )
         })
 
@@ -61,7 +65,13 @@ describe('transport: closed forms', () => {
               const weights = normalized(fill(count, () => 0.01 + next()))
               const [n, m] = wide ? [1, count] : [count, 1]
               const one = Float64Array.of(1)
-              const dense = { n, m, cost: fill(count, () => 10 * next() - 5), a: wide ? one : weights, b: wide ? weights : one }
+              const dense = {
+                n,
+                m,
+                cost: fill(count, () => 10 * next() - 5),
+                a: wide ? one : weights,
+                b: wide ? weights : one,
+              }
               const solution = method.runSync(asProblem(dense), { epsilon: 1e-3 + next(), tolerance })
               expect(solution.status).to.equal('converged')
               expect(largestDifference(solution.plan().data, weights)).to.be.below(1e-13)

@@ -16,7 +16,12 @@ describe('transport: convergence', () => {
     const assignment = randomDense(500, 500, 31, 'equal')
 
     it('sinkhornNewtonSparse: superlinear', () => {
-      const solution = sinkhornNewtonSparseSync(asProblem(assignment), { epsilon, tolerance: 1e-12, history: true, backend })
+      const solution = sinkhornNewtonSparseSync(asProblem(assignment), {
+        epsilon,
+        tolerance: 1e-12,
+        history: true,
+        backend,
+      })
       expect(solution.status).to.equal('converged')
       expect(solution.iterations).to.be.at.most(60)
       expect(solution.passes).to.be.at.most(200)
@@ -73,7 +78,7 @@ describe('transport: convergence', () => {
         expect(method.runSync(problem, options)).not.to.have.property('history')
         const { history, iterations } = method.runSync(problem, { ...options, history: true })
         expect(history).to.be.instanceOf(Float64Array).with.length(iterations)
-        for (const error of history!) expect(error).to.satisfy((e: number) => e >= 0 && e < 4)
+        for (const error of history!) expect(error).to.be.within(0, 1e3)
         expect(history!.at(-1)).to.be.at.most(1e-11)
       })
     }

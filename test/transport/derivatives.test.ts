@@ -1,7 +1,16 @@
 import { expect } from 'chai'
 import { forEachBackend } from '../helpers/backends.js'
 import { methodsOn } from '../helpers/methods.js'
-import { asProblem, columnSums, type Dense, dot, largestDifference, randomDense, rowSums, total } from '../helpers/transport.js'
+import {
+  asProblem,
+  columnSums,
+  type Dense,
+  dot,
+  largestDifference,
+  randomDense,
+  rowSums,
+  total,
+} from '../helpers/transport.js'
 
 const epsilon = 0.1
 const tolerance = 1e-13
@@ -24,7 +33,8 @@ describe('transport: derivatives', () => {
       describe(method.name, () => {
         const dense = randomDense(7, 9, 11)
         const { n, m, cost, a, b } = dense
-        const solve = (change: Partial<Dense>) => method.runSync(asProblem({ ...dense, ...change }), { epsilon, tolerance })
+        const solve = (change: Partial<Dense>) =>
+          method.runSync(asProblem({ ...dense, ...change }), { epsilon, tolerance })
 
         it('of regularizedValue by a cost: the plan', () => {
           const { data: plan } = solve({}).plan()

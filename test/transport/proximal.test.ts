@@ -13,7 +13,7 @@ describe('transport: proximal steps', () => {
         const { n, m, cost, a, b } = dense
         const epsilon = 0.5
         const tolerance = 1e-13
-        let plan = Float64Array.from({ length: n * m }, (_, k) => a[Math.floor(k / m)] * b[k % m])
+        let plan: Float64Array = Float64Array.from({ length: n * m }, (_, k) => a[Math.floor(k / m)] * b[k % m])
         for (let k = 1; k <= 8; k++) {
           const shifted = cost.map((c, e) => c - epsilon * Math.log(plan[e]))
           plan = method.runSync(asProblem({ ...dense, cost: shifted }), { epsilon, tolerance }).plan().data

@@ -1,15 +1,14 @@
 import { type Command, Option } from 'commander'
 import { pointCloud } from '../../transport/index.js'
-import { defaultEpsilon, defaultShare, pointCost } from '../epsilon.js'
+import { pointCost } from '../epsilon.js'
 import { type ColorSpaceName, colorSpace, colorSpaces } from '../image/color-space.js'
-import type { Picture } from '../image/picture.js'
 import { readPicture } from '../image/read.js'
 import { sampleColors } from '../image/sample.js'
 import { type PictureFormat, pictureFormats, writePicture } from '../image/write.js'
 import { checkOutput } from '../io/output.js'
 import { nonNegativeInteger, positiveInteger } from '../parsers.js'
-import { addSolverOptions, type SolverFlags, solutionRecord, solutionRows, solve } from '../solver.js'
-import { count, listing, short } from '../text.js'
+import { addSolverOptions, type SolverFlags, solutionRecord, solutionRows, solve, solverSettings } from '../solver.js'
+import { count, listing } from '../text.js'
 import { recolor } from './recolor.js'
 
 interface ColorFlags extends SolverFlags {
@@ -19,6 +18,8 @@ interface ColorFlags extends SolverFlags {
   space: ColorSpaceName
   json?: boolean
 }
+
+const tolerances = { float64: 1e-6, float32: 1e-5 }
 
 /** `extrema color`: a picture with the colours of another. */
 export function colorCommand(program: Command, signal: AbortSignal): void {
@@ -31,7 +32,7 @@ export function colorCommand(program: Command, signal: AbortSignal): void {
     .option('--samples <count>', 'pixels taken from each picture', positiveInteger, 3000)
     .option('--seed <number>', 'seed of the choice of pixels', nonNegativeInteger, 0)
     .addOption(new Option('--space <name>', 'where colours are compared').choices(colorSpaces).default('oklab'))
-  addSolverOptions(command, 1e-6)
+  addSolverOptions(command, tolerances)
     .option('--json', 'print JSON')
     .action((image: string, palette: string, flags: ColorFlags) => runColor(image, palette, flags, signal))
 }
@@ -43,43 +44,30 @@ async function runColor(imagePath: string, palettePath: string, flags: ColorFlag
   const space = colorSpace(flags.space)
   const x = sampleColors(imagePath, image, flags.samples, flags.seed, space)
   const y = sampleColors(palettePath, palette, flags.samples, flags.seed, space)
-  const epsilon = flags.epsilon ?? defaultEpsilon(pointCost(x, y, 3, 'sqeuclidean'))
+  const settings = solverSettings(flags, tolerances, pointCost(x, y, 3, 'sqeuclidean'))
   const cost = pointCloud({ data: x, shape: [x.length / 3, 3] }, { data: y, shape: [y.length / 3, 3] })
-  const solution = await solve({ cost }, epsilon, flags, signal)
-  const { picture, colors } = await recolor(image, y, solution.potentials.g, space, epsilon, signal)
+  const solution = await solve({ cost }, settings, signal)
+  const { picture, colors } = await recolor(image, y, solution.potentials.g, space, settings.epsilon, signal)
   await writePicture(flags.out, picture, format, signal)
 
-  const side = (file: string, { width, height }: Picture, samples: number) => ({ file, width, height, samples })
-  const sides = [side(imagePath, image, x.length / 3), side(palettePath, palette, y.length / 3)] as const
-  const chosen = flags.epsilon !== undefined
-  const record = {
-    image: sides[0],
-    palette: sides[1],
-    space: flags.space,
-    seed: flags.seed,
-    epsilon,
-    epsilonChosen: chosen,
+  const sides = {
+    image: { file: imagePath, width: image.width, height: image.height, samples: x.length / 3 },
+    palette: { file: palettePath, width: palette.width, height: palette.height, samples: y.length / 3 },
   }
-  const rest = {
-    method: flags.method,
-    precision: flags.precision,
-    tolerance: flags.tolerance,
-    ...solutionRecord(solution),
-  }
-  const describe = (s: (typeof sides)[number]) =>
-    `${s.file}: ${s.width}×${s.height}, ${count(s.samples, 'pixel')} taken`
+  const { out: file, seed, space: spaceName } = flags
   process.stdout.write(
     flags.json
-      ? `${JSON.stringify({ ...record, ...rest, colors, out: { file: flags.out } }, undefined, 2)}\n`
+      ? `${JSON.stringify({ ...sides, space: spaceName, seed, ...solutionRecord(solution, settings), out: { file, colors } }, undefined, 2)}\n`
       : listing([
-          ['image', describe(sides[0])],
-          ['palette', describe(sides[1])],
-          [
-            'epsilon',
-            `${short(epsilon)} in ${flags.space}${chosen ? '' : `, by default ${defaultShare} × the standard deviation of the cost`}`,
-          ],
-          ...solutionRows(solution, flags),
-          ['picture', `${flags.out}: ${count(colors, 'distinct colour')} mapped`],
+          ['image', sideText(sides.image)],
+          ['palette', sideText(sides.palette)],
+          ['colours', `compared in ${spaceName}`],
+          ...solutionRows(solution, settings),
+          ['picture', `${file}: ${count(colors, 'distinct colour')} mapped`],
         ]),
   )
+}
+
+function sideText({ file, width, height, samples }: { file: string; width: number; height: number; samples: number }) {
+  return `${file}: ${width}×${height}, ${count(samples, 'pixel')} taken`
 }

@@ -1,13 +1,15 @@
 import { type Command, Option } from 'commander'
-import { costNames, defaultEpsilon } from '../epsilon.js'
+import { costNames } from '../epsilon.js'
 import { InputError } from '../errors.js'
 import { names, positiveNumber } from '../parsers.js'
-import { addSolverOptions, solutionRecord, solutionRows, solve } from '../solver.js'
+import { addSolverOptions, solutionRecord, solutionRows, solve, solverSettings } from '../solver.js'
 import { listing } from '../text.js'
 import type { TransportFlags } from './flags.js'
 import { readInputs } from './inputs.js'
 import { checkOutputs, writeOutputs } from './outputs.js'
-import { outputRows, problemRecord, problemRows } from './report.js'
+import { problemRecord, problemRows, writtenRows } from './report.js'
+
+const tolerances = { float64: 1e-9, float32: 1e-5 }
 
 /** `extrema transport`: the plan between two files of points, or of weights with a matrix of costs. */
 export function transportCommand(program: Command, signal: AbortSignal): void {
@@ -23,7 +25,7 @@ export function transportCommand(program: Command, signal: AbortSignal): void {
     .option('--source-weights <column>', 'column of weights in the source')
     .option('--target-weights <column>', 'column of weights in the target')
     .option('--normalize', 'scale the weights of both files to a total of 1')
-  addSolverOptions(command, 1e-9)
+  addSolverOptions(command, tolerances)
     .option('--out <file>', 'write the plan: .csv (source,target,mass) or .arrow')
     .option('--threshold <mass>', 'leave entries below this mass out of --out and --plot', positiveNumber)
     .option('--plot <file>', 'draw the plan: .svg or .png')
@@ -37,12 +39,14 @@ async function runTransport(source: string, target: string, flags: TransportFlag
   }
   const outputs = await checkOutputs(flags)
   const inputs = await readInputs(source, target, flags, signal)
-  const epsilon = flags.epsilon ?? defaultEpsilon(inputs.pairCost)
-  const solution = await solve(inputs.problem, epsilon, flags, signal)
-  const written = await writeOutputs(inputs, solution, epsilon, flags, outputs, signal)
-  process.stdout.write(
-    flags.json
-      ? `${JSON.stringify({ ...problemRecord(inputs, epsilon, flags), ...solutionRecord(solution), ...written }, undefined, 2)}\n`
-      : listing([...problemRows(inputs, epsilon, flags), ...solutionRows(solution, flags), ...outputRows(written)]),
-  )
+  const settings = solverSettings(flags, tolerances, inputs.pairCost)
+  const solution = await solve(inputs.problem, settings, signal)
+  const written = await writeOutputs(inputs, solution, settings.epsilon, flags, outputs, signal)
+  if (flags.json) {
+    const record = { ...problemRecord(inputs), ...solutionRecord(solution, settings), ...written }
+    process.stdout.write(`${JSON.stringify(record, undefined, 2)}\n`)
+  } else {
+    const rows = [...problemRows(inputs), ...solutionRows(solution, settings), ...writtenRows(written)]
+    process.stdout.write(listing(rows))
+  }
 }

@@ -1,48 +1,35 @@
-import { defaultShare } from '../epsilon.js'
 import type { Measure } from '../io/points.js'
 import { count, short } from '../text.js'
-import type { TransportFlags } from './flags.js'
 import type { Inputs } from './inputs.js'
 import type { Written } from './outputs.js'
 
 /** The problem, as it goes into `--json`. */
-export function problemRecord({ source, target, costName }: Inputs, epsilon: number, flags: TransportFlags) {
-  const side = ({ name, count, dimension, mass, weights }: Measure) => ({
-    file: name,
-    count,
-    ...(dimension > 0 && { dimension }),
-    mass,
-    weights: weights === undefined ? 'uniform' : 'given',
-  })
-  return {
-    source: side(source),
-    target: side(target),
-    cost: costName,
-    epsilon,
-    epsilonChosen: flags.epsilon !== undefined,
-    method: flags.method,
-    precision: flags.precision,
-    tolerance: flags.tolerance,
-  }
+export function problemRecord({ source, target, costName }: Inputs) {
+  return { source: sideRecord(source), target: sideRecord(target), cost: costName }
+}
+
+function sideRecord({ name, count, dimension, mass, weights }: Measure) {
+  return { file: name, count, dimension, mass, weights: weights === undefined ? 'uniform' : 'given' }
 }
 
 /** The same for people. */
-export function problemRows(inputs: Inputs, epsilon: number, flags: TransportFlags): [string, string][] {
-  const side = ({ name, count: n, dimension, axes, weights, mass }: Measure) =>
-    dimension === 0
-      ? `${name}: ${count(n, 'weight')}, total ${short(mass)}`
-      : `${name}: ${count(n, 'point')} in ${dimension}-D${axes === undefined ? '' : ` (${axes.join(', ')})`}, ` +
-        `${weights === undefined ? 'uniform weights' : 'weighted'}, total ${short(mass)}`
-  const origin = flags.epsilon === undefined ? `, by default ${defaultShare} × the standard deviation of the cost` : ''
+export function problemRows({ source, target, costName }: Inputs): [name: string, value: string][] {
   return [
-    ['source', side(inputs.source)],
-    ['target', side(inputs.target)],
-    ['cost', inputs.costName],
-    ['epsilon', `${short(epsilon)}${origin}`],
+    ['source', sideText(source)],
+    ['target', sideText(target)],
+    ['cost', costName],
   ]
 }
 
-export function outputRows({ out, plot }: Written): [string, string][] {
+function sideText({ name, count: n, dimension, axes, weights, mass }: Measure): string {
+  const total = `total ${short(mass)}`
+  if (dimension === 0) return `${name}: ${count(n, 'weight')}, ${total}`
+  const space = axes === undefined ? `${dimension}-D` : `${dimension}-D (${axes.join(', ')})`
+  return `${name}: ${count(n, 'point')} in ${space}, ${weights === undefined ? 'uniform weights' : 'weighted'}, ${total}`
+}
+
+/** What was written, for people. */
+export function writtenRows({ out, plot }: Written): [name: string, value: string][] {
   const rows: [string, string][] = []
   if (out !== undefined) {
     rows.push(['plan', `${out.file}: ${count(out.entries, 'entry', 'entries')}, mass ${short(out.mass)}`])

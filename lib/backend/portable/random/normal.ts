@@ -159,9 +159,7 @@ function logOfTail(p: number): number {
   // p = m 2^exponent with m in [sqrt(1/2), sqrt(2)), and log m = 2 artanh s by its Taylor series: s² <= 0.0295.
   const s = (m - 1) / (m + 1)
   const t = s * s
-  let series = 1 / 23
-  series = series * t + 1 / 21
-  series = series * t + 1 / 19
+  let series = 1 / 19
   series = series * t + 1 / 17
   series = series * t + 1 / 15
   series = series * t + 1 / 13

@@ -1,3 +1,4 @@
+import { STEPS_PER_UNIT } from '../math.js'
 import type { CostRows } from './cost.js'
 import { addScaled, costDot, dot, exponentials, largest, lower, weightedCostDot } from './row-kernels.js'
 import { segmentLength, type Watch, type Work } from './work.js'
@@ -48,7 +49,7 @@ export const mostSum = 1e280
 export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<void> {
   const { n, m } = cost
   const { scaling, f, g, a, scale, shift, columnWeight, rowSum, rowCost, columnSum, store } = pass
-  const inverse = 1 / pass.epsilon
+  const steps = STEPS_PER_UNIT / pass.epsilon
   const inPlace = store instanceof Float64Array
   const p = inPlace ? store : pass.row
   columnSum?.fill(0)
@@ -60,7 +61,7 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
     for (let start = 0; start < m; start += segmentLength) {
       const end = Math.min(start + segmentLength, m)
       cost.read(i, start, end)
-      const plain = exponentials(cost.data, cost.offset, f[i], g, inverse, p, at, start, end)
+      const plain = exponentials(cost.data, cost.offset, f[i], g, steps, p, at, start, end)
       sum += columnWeight === null ? plain : dot(p, at, columnWeight, start, end)
       if (rowCost !== null) {
         sumCost +=
@@ -83,7 +84,7 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
         for (let start = 0; start < m; start += segmentLength) {
           const end = Math.min(start + segmentLength, m)
           cost.read(i, start, end)
-          sum += exponentials(cost.data, cost.offset, rescued, g, inverse, p, at, start, end)
+          sum += exponentials(cost.data, cost.offset, rescued, g, steps, p, at, start, end)
           if (monitor.due()) yield
         }
       }

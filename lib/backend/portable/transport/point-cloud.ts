@@ -53,8 +53,8 @@ export class PointCloudRows implements CostRows {
         cityblock(x, i * d, d, yT, m, start, count, data)
         break
       case 'cosine':
-        innerProducts(x, i * d, d, yT, m, start, count, data)
-        for (let j = 0; j < count; j++) data[j] = data[j] < 1 ? 1 - data[j] : 0
+        cosine(x, i * d, d, yT, m, start, count, data)
+        for (let j = 0; j < count; j++) if (data[j] < 0) data[j] = 0
         break
       case 'euclidean':
         squaredDistances(x, i * d, d, yT, m, start, count, data)
@@ -154,7 +154,7 @@ function cityblock(
   }
 }
 
-function innerProducts(
+function cosine(
   x: Float64Array,
   i: number,
   d: number,
@@ -164,7 +164,7 @@ function innerProducts(
   count: number,
   out: Float64Array,
 ): void {
-  out.fill(0, 0, count)
+  out.fill(1, 0, count)
   let k = 0
   for (; k + 4 <= d; k += 4) {
     const x0 = x[i + k]
@@ -176,13 +176,13 @@ function innerProducts(
     const y2 = y1 + m
     const y3 = y2 + m
     for (let j = 0; j < count; j++) {
-      out[j] = out[j] + (x0 * yT[y0 + j] + x1 * yT[y1 + j] + (x2 * yT[y2 + j] + x3 * yT[y3 + j]))
+      out[j] = out[j] - (x0 * yT[y0 + j] + x1 * yT[y1 + j] + (x2 * yT[y2 + j] + x3 * yT[y3 + j]))
     }
   }
   for (; k < d; k++) {
     const x0 = x[i + k]
     const y0 = k * m + start
-    for (let j = 0; j < count; j++) out[j] = out[j] + x0 * yT[y0 + j]
+    for (let j = 0; j < count; j++) out[j] = out[j] - x0 * yT[y0 + j]
   }
 }
 
