@@ -50,9 +50,9 @@ cp "$stage/$tarball" scripts/smoke.mjs "$app/"
 echo '{ "name": "app", "version": "1.0.0" }' > "$app/package.json"
 
 registry=$(npm config get registry)
-# Runs in the root: own network namespace (no network at all), a clean environment.
+# Runs in the root: no network at all, its own /proc, a clean environment.
 inside() {
-  unshare --net chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/local/bin:/usr/bin:/bin \
+  unshare --net --pid --fork --mount-proc="$root/proc" chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/local/bin:/usr/bin:/bin \
     npm_config_registry="$registry" npm_config_cache=/home/app/npm-cache npm_config_update_notifier=false \
     sh -c "cd /home/app && $1"
 }

@@ -3,11 +3,15 @@
  * in the other only), so that `require.cache` lets them share one binding.
  */
 import fs = require('node:fs')
+import nodeModule = require('node:module')
 import path = require('node:path')
 
 import elf = require('./elf.cjs')
 
-const nodeGypBuild: { resolve(root: string): string } = require('node-gyp-build')
+// Under a loader (tsx), Node 20 gives CommonJS files a `require` that fails on absolute paths, and node-gyp-build, loaded
+// by it, would ignore EXTREMA_PREBUILD without a word.
+const load = nodeModule.createRequire(__filename)
+const nodeGypBuild: { resolve(root: string): string } = load('node-gyp-build')
 
 /** The binding and the file it came from, or the reason why there is none. */
 interface LoadedAddon {
@@ -28,7 +32,7 @@ function loadAddon(): LoadedAddon {
     file = nodeGypBuild.resolve(root)
     const problem = elf.elfProblem(file)
     if (problem) throw new Error(`${file} ${problem}`)
-    const binding = require(file) as { describe?: () => { version: string } }
+    const binding = load(file) as { describe?: () => { version: string } }
     const built = binding.describe?.().version
     const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }
     if (built !== version) throw new Error(`${file} was built for extrema ${built ?? '(unknown)'}, this is ${version}`)

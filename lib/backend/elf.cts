@@ -8,7 +8,7 @@ const headerSize = 64
 const stringTable = 3 // SHT_STRTAB
 
 /** The reason why a 64-bit little-endian ELF file is not whole, or undefined. Says nothing about other formats. */
-export function elfProblem(file: string): string | undefined {
+function elfProblem(file: string): string | undefined {
   const descriptor = fs.openSync(file, 'r')
   try {
     const size = fs.fstatSync(descriptor).size
@@ -33,3 +33,5 @@ function read(descriptor: number, position: number, length: number): Buffer {
   const buffer = Buffer.alloc(length)
   return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, length, position))
 }
+
+export = { elfProblem }

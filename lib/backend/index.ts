@@ -49,13 +49,20 @@ function choose(): Choice {
     return { info: { ...info, name: 'native', reason, threads }, kernels: native, native }
   }
   const reason = wanted === 'portable' ? 'EXTREMA_BACKEND=portable' : (failure?.message ?? 'no native binary')
-  if (wanted !== 'portable') {
-    process.emitWarning(`extrema runs on its portable kernels, which are slower: ${reason}`, {
-      code: 'EXTREMA_PORTABLE',
-      detail: "Run 'npx extrema doctor' for what to do; EXTREMA_BACKEND=portable silences this.",
-    })
-  }
+  if (wanted !== 'portable') warnOnce(reason)
   return { info: { ...info, name: 'portable', reason, threads }, kernels: portableKernels, native, failure }
+}
+
+/** Once per thread, although its ES module and CommonJS trees may both be loaded. */
+function warnOnce(reason: string): void {
+  const shared = globalThis as Record<symbol, unknown>
+  const warned = Symbol.for('extrema.warned')
+  if (shared[warned]) return
+  shared[warned] = true
+  process.emitWarning(`extrema runs on its portable kernels, which are slower: ${reason}`, {
+    code: 'EXTREMA_PORTABLE',
+    detail: "Run 'npx extrema doctor' for what to do; EXTREMA_BACKEND=portable silences this.",
+  })
 }
 
 function loadNative(threads: number): { native?: Kernels; info: BackendInfo; failure?: Error } {

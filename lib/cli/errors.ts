@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /** A mistake in the command line or in an input file: printed as one line, exit code 2. */
 export class InputError extends Error {
   override name = 'InputError'
@@ -30,9 +32,9 @@ export function exitCodeOf(error: unknown): number {
   return inputCodes.has(code) || pathCodes.has(code) ? exitCode.input : exitCode.failure
 }
 
-/** The message as one line; the whole stack with EXTREMA_DEBUG. */
+/** The message as one line; with EXTREMA_DEBUG all there is, stack and cause. */
 export function describeError(error: unknown): string {
-  if (process.env.EXTREMA_DEBUG && error instanceof Error) return error.stack ?? String(error)
+  if (process.env.EXTREMA_DEBUG) return inspect(error)
   const text = error instanceof Error ? error.message : String(error)
   return `error: ${text.replace(/\s*\n\s*/g, ' ')}`
 }

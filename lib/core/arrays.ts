@@ -71,10 +71,7 @@ export function toVector(name: string, value: VectorLike): FloatArray {
     checkBuffer(name, value)
     return value
   }
-  if (typeof value !== 'object' || value === null || typeof (value as ArrayLike<number>).length !== 'number') {
-    throw new ExtremaError('ERR_SHAPE', `${name}: expected a vector of numbers, got ${typeName(value)}`)
-  }
-  return copyNumbers(name, value as ArrayLike<number>)
+  return copyNumbers(name, value)
 }
 
 /** The vector in float64, in place where it already is. */
@@ -84,6 +81,9 @@ export function toFloat64(name: string, value: VectorLike): Float64Array {
 }
 
 function copyNumbers(name: string, values: ArrayLike<number>): Float64Array {
+  if (!isArrayLike(values)) {
+    throw new ExtremaError('ERR_SHAPE', `${name}: expected a vector of numbers, got ${typeName(values)}`)
+  }
   const out = new Float64Array(values.length)
   for (let i = 0; i < out.length; i++) {
     const value: unknown = values[i]
@@ -95,15 +95,20 @@ function copyNumbers(name: string, values: ArrayLike<number>): Float64Array {
   return out
 }
 
+/** Whether the value has numbered entries: no more is asked of an array than that. */
+function isArrayLike(value: unknown): value is ArrayLike<unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const { length } = value as { length?: unknown }
+  return Number.isSafeInteger(length) && (length as number) >= 0
+}
+
 /** The matrix as contiguous row-major memory, in place where it already is. */
 export function toDenseMatrix(name: string, value: MatrixLike): DenseMatrix {
   if (typeof value !== 'object' || value === null) {
     throw new ExtremaError('ERR_SHAPE', `${name}: expected a matrix, got ${typeName(value)}`)
   }
   if ('shape' in value && 'data' in value) return fromView(name, value as NdArrayLike)
-  if (typeof (value as ArrayLike<unknown>).length === 'number') {
-    return fromRows(name, value as ArrayLike<ArrayLike<number>>)
-  }
+  if (isArrayLike(value)) return fromRows(name, value as ArrayLike<ArrayLike<number>>)
   throw new ExtremaError('ERR_SHAPE', `${name}: expected { data, shape } or rows of numbers, got ${typeName(value)}`)
 }
 
@@ -111,9 +116,12 @@ function fromView(name: string, view: NdArrayLike): DenseMatrix {
   const [rows, columns] = matrixShape(name, view.shape)
   const source = isFloatArray(view.data) ? view.data : copyNumbers(`${name}.data`, view.data)
   checkBuffer(name, source)
-  const rowStride = view.stride?.[0] ?? columns
-  const columnStride = view.stride?.[1] ?? 1
-  const offset = view.offset ?? 0
+  const [rowStride, columnStride] = strides(name, view.stride, columns)
+  const { offset = 0 } = view
+  if (!Number.isSafeInteger(offset)) {
+    const came = typeof offset === 'number' ? offset : typeName(offset)
+    throw new ExtremaError('ERR_SHAPE', `${name}: expected a whole number for the offset, got ${came}`)
+  }
   checkExtent(name, source.length, rows, columns, rowStride, columnStride, offset)
   const contiguous = (columnStride === 1 || columns === 1) && (rowStride === columns || rows === 1)
   if (contiguous) return { data: source.subarray(offset, offset + rows * columns), rows, columns }
@@ -125,12 +133,24 @@ function fromView(name: string, view: NdArrayLike): DenseMatrix {
 }
 
 function matrixShape(name: string, shape: ArrayLike<number>): [number, number] {
-  const rows = shape[0] as number
-  const columns = shape[1] as number
-  if (shape.length !== 2 || !Number.isInteger(rows) || !Number.isInteger(columns) || rows < 0 || columns < 0) {
-    throw new ExtremaError('ERR_SHAPE', `${name}: expected a shape of two whole numbers, got [${Array.from(shape)}]`)
+  if (isArrayLike(shape) && shape.length === 2) {
+    const [rows, columns] = [shape[0], shape[1]]
+    if (Number.isSafeInteger(rows) && Number.isSafeInteger(columns) && rows >= 0 && columns >= 0) return [rows, columns]
   }
-  return [rows, columns]
+  throw new ExtremaError('ERR_SHAPE', `${name}: expected a shape of two whole numbers, got ${listText(shape)}`)
+}
+
+function strides(name: string, stride: ArrayLike<number> | undefined, columns: number): [number, number] {
+  if (stride === undefined) return [columns, 1]
+  if (isArrayLike(stride) && stride.length === 2) {
+    const [down, across] = [stride[0], stride[1]]
+    if (Number.isSafeInteger(down) && Number.isSafeInteger(across)) return [down, across]
+  }
+  throw new ExtremaError('ERR_SHAPE', `${name}: expected two whole numbers for strides, got ${listText(stride)}`)
+}
+
+function listText(value: unknown): string {
+  return isArrayLike(value) ? `[${Array.from(value, String)}]` : typeName(value)
 }
 
 function checkExtent(
@@ -143,8 +163,11 @@ function checkExtent(
   offset: number,
 ): void {
   if (rows === 0 || columns === 0) return
-  const reach = [0, (rows - 1) * rowStride].flatMap((r) => [offset + r, offset + r + (columns - 1) * columnStride])
-  if (Math.min(...reach) >= 0 && Math.max(...reach) < length) return
+  const acrossRows = (rows - 1) * rowStride
+  const acrossColumns = (columns - 1) * columnStride
+  const least = offset + Math.min(acrossRows, 0) + Math.min(acrossColumns, 0)
+  const most = offset + Math.max(acrossRows, 0) + Math.max(acrossColumns, 0)
+  if (least >= 0 && most < length) return
   throw new ExtremaError(
     'ERR_SHAPE',
     `${name}: expected data for shape ${rows}×${columns} (stride ${rowStride}, ${columnStride}; offset ${offset}), got ${length} numbers`,

@@ -41,12 +41,15 @@ function editDistance(a: string, b: string): number {
   return previous[b.length]!
 }
 
-/** The nearest of `known` to `name`, if it is near enough to be a typo. */
+/** The nearest of `known` to `name`, if it is near enough to be a typo or an abbreviation. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(2, Math.ceil(name.length / 3)) + 1
+  const given = name.toLowerCase()
   for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    const wanted = candidate.toLowerCase()
+    // An abbreviation is nearer than any other word of its length.
+    const distance = given.length >= 3 && wanted.startsWith(given) ? 1 : editDistance(given, wanted)
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance
@@ -65,7 +68,8 @@ export function checkNames(what: string, given: object, known: ReadonlySet<strin
   }
 }
 
-function describe(value: unknown): string {
+/** A value as it is written in messages. */
+export function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (typeof value === 'object' && value !== null) return value.constructor?.name ?? 'object'
   return String(value)
@@ -90,7 +94,10 @@ export function nonNegative(name: string, value: unknown, fallback: number): num
 export function whole(name: string, value: unknown, fallback: number, least: number, most = 2 ** 31 - 1): number {
   if (value === undefined) return fallback
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
-  throw new ExtremaError('ERR_OPTION', `${name}: expected a whole number from ${least} to ${most}, got ${describe(value)}`)
+  throw new ExtremaError(
+    'ERR_OPTION',
+    `${name}: expected a whole number from ${least} to ${most}, got ${describe(value)}`,
+  )
 }
 
 /** One of a few words. */
@@ -99,7 +106,10 @@ export function oneOf<T extends string>(name: string, value: unknown, choices: r
   if (choices.includes(value as T)) return value as T
   const nearest = typeof value === 'string' ? nearestName(value, choices) : undefined
   const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`
-  throw new ExtremaError('ERR_OPTION', `${name}: expected one of '${choices.join("', '")}', got ${describe(value)}${hint}`)
+  throw new ExtremaError(
+    'ERR_OPTION',
+    `${name}: expected one of '${choices.join("', '")}', got ${describe(value)}${hint}`,
+  )
 }
 
 export function flag(name: string, value: unknown, fallback: boolean): boolean {

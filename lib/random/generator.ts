@@ -10,7 +10,7 @@ import { type GeneratorState, toState } from './state.js'
 import { childStream, type Stream } from './stream.js'
 
 /** Shorter fills do not repay the call into the addon. */
-const longFill = 256
+const longFill = 16
 
 const int32Max = 2 ** 31 - 1
 

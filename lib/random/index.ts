@@ -7,8 +7,8 @@ import { seededStream } from './stream.js'
 export type { Generator, GeneratorState }
 
 /**
- * A random generator: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC11, 2011), which is counter-based. The same seed gives
- * the same numbers bit for bit on every machine, both backends and any number of threads. Not for cryptography.
+ * A random generator: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC11, 2011), which is counter-based. The same seed
+ * gives the same numbers bit for bit on every machine, both backends and any number of threads. Not for cryptography.
  *
  * @param seed whole number in [0, 2^53), or bigint in [0, 2^64)
  * @throws ExtremaError `ERR_OPTION` for any other seed

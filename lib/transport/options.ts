@@ -2,7 +2,7 @@ import { type BackendName, backend } from '../backend/index.js'
 import type { SolveSettings } from '../backend/kernels.js'
 import { toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { checkNames, flag, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
+import { checkNames, describe, flag, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
 
 /** What both entropic solvers take. */
 export interface EntropicOptions extends SolverOptions {
@@ -73,19 +73,21 @@ export function checkOptions(
   defaultIterations: number,
 ): CheckedOptions {
   if (typeof options !== 'object' || options === null) {
-    throw new ExtremaError('ERR_OPTION', `options: expected { epsilon, … }, got ${String(options)}`)
+    throw new ExtremaError('ERR_OPTION', `options: expected { epsilon, … }, got ${describe(options)}`)
   }
   checkNames('options', options, names)
   const { signal, onProgress } = options
-  if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
-    throw new ExtremaError('ERR_OPTION', 'signal: expected an AbortSignal')
+  // By what it does: a signal may come from another realm.
+  if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {
+    throw new ExtremaError('ERR_OPTION', `signal: expected an AbortSignal, got ${describe(signal)}`)
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new ExtremaError('ERR_OPTION', 'onProgress: expected a function')
+    throw new ExtremaError('ERR_OPTION', `onProgress: expected a function, got ${describe(onProgress)}`)
   }
   const paper = oneOf('variant', options.variant, variants, 'adaptive') === 'paper'
-  if (!paper && (options.sinkhornIterations !== undefined || options.sparsity !== undefined)) {
-    throw new ExtremaError('ERR_OPTION', "sinkhornIterations, sparsity: expected only with variant: 'paper'")
+  for (const name of ['sinkhornIterations', 'sparsity'] as const) {
+    if (paper || options[name] === undefined) continue
+    throw new ExtremaError('ERR_OPTION', `${name}: expected with variant: 'paper' only, got ${describe(options[name])}`)
   }
   return {
     settings: {
@@ -102,11 +104,21 @@ export function checkOptions(
     backend: options.backend === undefined ? undefined : oneOf('backend', options.backend, backends, 'native'),
     signal,
     onProgress,
-    timeLimit:
-      options.timeLimit === undefined ? Number.POSITIVE_INFINITY : positive('timeLimit', options.timeLimit),
+    timeLimit: options.timeLimit === undefined ? Number.POSITIVE_INFINITY : positive('timeLimit', options.timeLimit),
     history: flag('history', options.history, false),
-    warmStart: options.warmStart,
+    warmStart: checkStart(options.warmStart),
   }
+}
+
+const startNames: ReadonlySet<string> = new Set(['f', 'g'])
+
+function checkStart(start: EntropicOptions['warmStart']): CheckedOptions['warmStart'] {
+  if (start === undefined) return undefined
+  if (typeof start !== 'object' || start === null) {
+    throw new ExtremaError('ERR_OPTION', `warmStart: expected { f, g }, got ${describe(start)}`)
+  }
+  checkNames('warmStart', start, startNames)
+  return start
 }
 
 function fraction(name: string, value: number): number {

@@ -8,7 +8,7 @@ import {
   type VectorLike,
 } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { checkNames, oneOf } from '../core/options.js'
+import { checkNames, describe, oneOf } from '../core/options.js'
 
 export type PointMetric = Exclude<Metric, 'dense'>
 
@@ -41,6 +41,9 @@ const pointMetrics = metrics.filter((metric): metric is PointMetric => metric !=
  * `cost` is `'sqeuclidean'` (default, |x - y|²), `'euclidean'`, `'cosine'` (1 - x·y / |x||y|) or `'cityblock'` (L1).
  */
 export function pointCloud(x: MatrixLike, y: MatrixLike, options: { cost?: PointMetric } = {}): PointCloudCost {
+  if (typeof options !== 'object' || options === null) {
+    throw new ExtremaError('ERR_OPTION', `pointCloud options: expected { cost }, got ${describe(options)}`)
+  }
   checkNames('pointCloud options', options, pointOptions)
   const metric = oneOf('cost', options.cost, pointMetrics, 'sqeuclidean')
   const source = toDenseMatrix('x', x)
@@ -65,7 +68,11 @@ function checkPoints(name: string, data: FloatArray, dimension: number, metric: 
   if (metric !== 'cosine') return
   for (let i = 0; i < data.length; i += dimension) {
     if (data.subarray(i, i + dimension).some((value) => value !== 0)) continue
-    throw new ExtremaError('ERR_NOT_POSITIVE', `${name}[${i / dimension}]: cosine cost of a point of length zero`)
+    const where = `${name}[${i / dimension}]`
+    throw new ExtremaError(
+      'ERR_NOT_POSITIVE',
+      `${where}: expected a point other than the origin for a cosine, got zeros`,
+    )
   }
 }
 
@@ -89,7 +96,7 @@ const copiedBytes = 2 ** 20
 
 export function checkProblem(problem: TransportProblem, copySmall: boolean, name = ''): CheckedProblem {
   if (typeof problem !== 'object' || problem === null) {
-    throw new ExtremaError('ERR_SHAPE', `${name}problem: expected { cost, a, b }, got ${String(problem)}`)
+    throw new ExtremaError('ERR_SHAPE', `${name}problem: expected { cost, a, b }, got ${describe(problem)}`)
   }
   checkNames(`${name}problem`, problem, problemNames)
   const cost = readCost(problem.cost, copySmall, name)
@@ -97,7 +104,9 @@ export function checkProblem(problem: TransportProblem, copySmall: boolean, name
   const a = readWeights(`${name}a`, problem.a, n, m, n)
   const b = readWeights(`${name}b`, problem.b, m, n, m, true)
   balance(a.total, b, name)
-  const full = { ...cost, a: a.weights, b: b.weights }
+  // Written out: spreading an object costs more than a small solve.
+  const { metric, x, y, d } = cost
+  const full = { n, m, metric, x, y, d, a: a.weights, b: b.weights }
   if (!a.zeros && !b.zeros) return { n, m, full, reduced: full, rows: null, columns: null }
   const rows = positiveIndices(a.weights)
   const columns = positiveIndices(b.weights)
@@ -108,8 +117,7 @@ type CostPart = Omit<TransportProblemData, 'a' | 'b'>
 
 function readCost(cost: TransportProblem['cost'], copySmall: boolean, name: string): CostPart {
   if (typeof cost === 'object' && cost !== null && (cost as PointCloudCost).kind === 'points') {
-    const { metric, x, y } = cost as PointCloudCost
-    return { n: x.rows, m: y.rows, metric, x: x.data, y: y.data, d: x.columns }
+    return readPoints(cost as PointCloudCost, copySmall, `${name}cost`)
   }
   const given = cost as MatrixLike
   const matrix = toDenseMatrix(`${name}cost`, given)
@@ -119,9 +127,30 @@ function readCost(cost: TransportProblem['cost'], copySmall: boolean, name: stri
       `${name}cost: expected a non-empty matrix, got ${shapeText(matrix.rows, matrix.columns)}`,
     )
   }
-  const borrowed = copySmall && matrix.data.byteLength <= copiedBytes && matrix.data.buffer instanceof ArrayBuffer
-  const data = borrowed ? matrix.data.slice() : matrix.data
+  const data = copySmall ? copyIfSmall(matrix.data) : matrix.data
   return { n: matrix.rows, m: matrix.columns, metric: 'dense', x: data, y: null, d: 0 }
+}
+
+/** Checked again at every use: since pointCloud made it, its memory may have changed, or gone. */
+function readPoints(cost: PointCloudCost, copySmall: boolean, name: string): CostPart {
+  const metric = oneOf(`${name}.metric`, cost.metric, pointMetrics, 'sqeuclidean')
+  const [x, y] = (['x', 'y'] as const).map((side) => {
+    const { data, rows, columns } = toDenseMatrix(`${name}.${side}`, asMatrix(cost[side]))
+    checkPoints(`${name}.${side}`, data, columns, metric)
+    return { data: copySmall ? copyIfSmall(data) : data, rows, columns }
+  })
+  if (x.rows === 0 || x.columns === 0 || y.rows === 0 || y.columns !== x.columns) {
+    throw new ExtremaError('ERR_SHAPE', `${name}: expected a cost made by pointCloud, got another object`)
+  }
+  return { n: x.rows, m: y.rows, metric, x: x.data, y: y.data, d: x.columns }
+}
+
+function asMatrix(cloud: PointCloudCost['x']): MatrixLike {
+  return { data: cloud?.data, shape: [cloud?.rows, cloud?.columns] }
+}
+
+function copyIfSmall(data: FloatArray): FloatArray {
+  return data.byteLength <= copiedBytes && data.buffer instanceof ArrayBuffer ? data.slice() : data
 }
 
 interface Weights {

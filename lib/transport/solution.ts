@@ -1,6 +1,6 @@
 import { kernels } from '../backend/index.js'
-import { type PlanData, reportField } from '../backend/kernels.js'
-import { type Csr, type NdArray, toFloat64, type VectorLike } from '../core/arrays.js'
+import { type CostData, type PlanData, reportField } from '../backend/kernels.js'
+import { type Csr, checkBuffer, type NdArray, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { positive } from '../core/options.js'
 import { type Solution, type Status, statuses } from '../core/solution.js'
@@ -59,6 +59,12 @@ export interface SolutionParts {
 
 const noControl = { timeLimit: Number.POSITIVE_INFINITY }
 
+/** Large costs are borrowed: whoever has transferred them away in the meantime gets an error instead of numbers. */
+export function checkKept({ x, y }: CostData, name = ''): void {
+  checkBuffer(`${name}cost`, x)
+  if (y !== null) checkBuffer(`${name}cost`, y)
+}
+
 export class EntropicSolution implements TransportSolution {
   readonly status: Status
   readonly iterations: number
@@ -98,14 +104,14 @@ export class EntropicSolution implements TransportSolution {
   }
 
   plan(): NdArray {
-    const { n, m } = this.#plan.cost
+    const { n, m } = this.#cost()
     const data = new Float64Array(n * m)
     kernels(this.backend).transport.plan.runSync({ ...this.#plan, out: data }, noControl)
     return { data, shape: [n, m] }
   }
 
   sparsePlan(threshold: number): Csr {
-    const { n, m } = this.#plan.cost
+    const { n, m } = this.#cost()
     const parts = kernels(this.backend).transport.sparsePlan(this.#plan, positive('threshold', threshold))
     return { shape: [n, m], ...parts }
   }
@@ -118,8 +124,13 @@ export class EntropicSolution implements TransportSolution {
     return this.#apply(v, true)
   }
 
+  #cost(): CostData {
+    checkKept(this.#plan.cost)
+    return this.#plan.cost
+  }
+
   #apply(v: VectorLike, transpose: boolean): Float64Array {
-    const { n, m } = this.#plan.cost
+    const { n, m } = this.#cost()
     const vector = toFloat64('v', v)
     if (vector.length !== (transpose ? n : m)) {
       throw new ExtremaError('ERR_SHAPE', `v: expected ${transpose ? n : m} numbers, got ${vector.length}`)

@@ -8,9 +8,10 @@ import {
   type TransformJob,
 } from '../backend/kernels.js'
 import { ExtremaError } from '../core/errors.js'
+import { describe } from '../core/options.js'
 import { type CheckedOptions, startPotential } from './options.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
-import { EntropicSolution, type TransportSolution } from './solution.js'
+import { checkKept, EntropicSolution, type TransportSolution } from './solution.js'
 
 export type Method = 'sinkhorn' | 'sinkhornNewtonSparse'
 
@@ -50,6 +51,7 @@ export async function solve(
   const prepared = prepare(problem, options)
   const { job, control } = prepared
   await prepared.kernels.transport[method].run(job, control)
+  checkKept(prepared.problem.full)
   const { f, g } = expand(prepared.problem, job.f, job.g)
   for (const transform of missingPotentials(prepared.problem, f, g, options.settings.threads)) {
     await prepared.kernels.transport.transform.run(transform, control)
@@ -79,9 +81,15 @@ export async function solveBatch(
 ): Promise<TransportSolution[]> {
   const start = performance.now()
   options.signal?.throwIfAborted()
-  if (!Array.isArray(problems)) throw new ExtremaError('ERR_SHAPE', 'problems: expected an array of problems')
-  if (options.warmStart !== undefined || options.history) {
-    throw new ExtremaError('ERR_OPTION', 'warmStart, history: not available for batches')
+  if (!Array.isArray(problems)) {
+    throw new ExtremaError('ERR_SHAPE', `problems: expected an array of problems, got ${describe(problems)}`)
+  }
+  for (const [name, given] of Object.entries({ warmStart: options.warmStart, history: options.history || undefined })) {
+    if (given === undefined) continue
+    throw new ExtremaError(
+      'ERR_OPTION',
+      `${name}: expected for single problems only, got a batch of ${problems.length}`,
+    )
   }
   if (problems.length === 0) return []
   const checked = problems.map((problem, k) => checkProblem(problem, false, `problems[${k}].`))
@@ -104,11 +112,11 @@ export async function solveBatch(
   for (let k = 0; k < checked.length; k++) {
     const problem = checked[k]
     const { reduced } = problem
-    const { f, g } = expand(
-      problem,
-      job.f.subarray(fStart, (fStart += reduced.n)),
-      job.g.subarray(gStart, (gStart += reduced.m)),
-    )
+    checkKept(problem.full, `problems[${k}].`)
+    // Copies, so that no solution keeps the memory of all others.
+    const { f, g } = expand(problem, job.f.slice(fStart, fStart + reduced.n), job.g.slice(gStart, gStart + reduced.m))
+    fStart += reduced.n
+    gStart += reduced.m
     for (const transform of missingPotentials(problem, f, g, 1)) {
       await chosen.transport.transform.run(transform, control)
       fillMissing(transform, f, g)
@@ -150,6 +158,7 @@ function* missingPotentials(
     yield { cost, threads, transpose: false, potential: g.slice(), out: new Float64Array(n) }
   }
   if (columns !== null && columns.length < m) {
+    checkKept(cost)
     yield { cost, threads, transpose: true, potential: f.slice(), out: new Float64Array(m) }
   }
 }

@@ -20,9 +20,9 @@ if(EXTREMA_WERROR)
 endif()
 
 if(EXTREMA_SANITIZE)
-  # The two flags at the end: without them GCC 12 refuses node-addon-api's thread-safe functions
-  # ("is not a constant expression").
-  target_compile_options(extrema_flags INTERFACE -fsanitize=${EXTREMA_SANITIZE} -fno-omit-frame-pointer -g
+  # -O1 -g1: instrumented vector code takes minutes to compile otherwise. The two flags at the end: without them GCC 12
+  # refuses node-addon-api's thread-safe functions ("is not a constant expression").
+  target_compile_options(extrema_flags INTERFACE -fsanitize=${EXTREMA_SANITIZE} -fno-omit-frame-pointer -O1 -g1
     -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute -fdelete-null-pointer-checks)
   target_link_options(extrema_flags INTERFACE -fsanitize=${EXTREMA_SANITIZE})
 endif()

@@ -36,9 +36,9 @@ HWY_INLINE void SweepRows(const KernelSweep<T>& sweep, size_t i, bool more, T* H
   }
   const double r[4] = {Total(d, r0), Total(d, r1), Total(d, r2), Total(d, r3)};
   for (size_t k = 0; k < R; k++) {
-    const double a = sweep.a[i + k], u = a / r[k];
+    const double a = sweep.a[i + k], u = sweep.normal ? r[k] / a : a / r[k];
     error += std::fabs(sweep.u[i + k] * r[k] - a);
-    if (r[k] > 0 && u < std::numeric_limits<T>::max()) {
+    if (sweep.normal || (r[k] > 0 && u < std::numeric_limits<T>::max())) {
       sweep.u[i + k] = static_cast<T>(u);
     } else {
       unsafe = true;

@@ -15,6 +15,7 @@ enum class Scaling {
   sinkhorn,  // a_i / r_i: the Sinkhorn update of f, with rows that under- or overflow rescued by their maximum
   capped,    // min(1, a_i / r_i): the first half of rounding to the marginals
   given,     // scale_i, from the caller
+  normal,    // r_i / a_i: with weights v the column sums are P^T diag(1/a) P v
 };
 
 struct PlanPass {
@@ -22,7 +23,7 @@ struct PlanPass {
   const double* f = nullptr;
   const double* g = nullptr;
   Scaling scaling = Scaling::none;
-  const double* a = nullptr;             // sinkhorn, capped
+  const double* a = nullptr;             // sinkhorn, capped, normal
   double* scale = nullptr;               // n: read when given, written otherwise (may be null when none)
   double* shift = nullptr;               // n, sinkhorn: what a rescue added to f_i before scaling; f itself is not touched
   const double* columnWeight = nullptr;  // m: v in row sums  sum_j P_ij v_j; null for ones
@@ -33,6 +34,13 @@ struct PlanPass {
   size_t storePitch = 0;
   bool storeFloat = false;
   bool rescued = false;  // out: some row needed its maximum
+};
+
+// A matrix by rows.
+struct Sparse {
+  std::vector<size_t> start;  // n + 1
+  std::vector<int32_t> column;
+  std::vector<double> value;
 };
 
 // Memory of the passes, allocated once per solve.
@@ -46,6 +54,7 @@ class Workspace {
   };
   std::vector<Worker> workers;
   std::vector<Aligned<T>> columns;  // a column accumulator per chunk
+  std::vector<Sparse> kept;         // what each chunk of a threshold pass keeps
   Aligned<T> g, weight;             // padded copies in the type of the pass
   uint32_t chunks;
 };
@@ -65,12 +74,7 @@ struct TransformPass {
 template <class T>
 void transformPass(Team& team, const Geometry<T>& geometry, Workspace<T>& workspace, TransformPass& pass);
 
-// Entries of the plan with  log P_ij >= logTheta + min(rowLog_i, columnLog_j), by rows.
-struct Sparse {
-  std::vector<size_t> start;  // n + 1
-  std::vector<int32_t> column;
-  std::vector<double> value;
-};
+// Entries of the plan with  log P_ij >= logTheta + min(rowLog_i, columnLog_j).
 struct ThresholdPass {
   double epsilon = 1;
   const double* f = nullptr;
@@ -100,6 +104,7 @@ struct KernelSweep {
   const T* v = nullptr;         // pitch
   const double* a = nullptr;    // n
   T* u = nullptr;               // n, in and out
+  bool normal = false;          // u_i = r_i / a_i instead, so that s = K^T diag(1/a) K v
   double* columnSum = nullptr;  // m
   double error = 0;             // out
   bool unsafe = false;          // out: some row sum was zero or not finite; its u is that of before

@@ -101,8 +101,10 @@ HWY_INLINE void PlanChunk(const Chunk<T>& chunk, const PlanPass& pass, std::atom
       scale = r > pass.a[i] ? pass.a[i] / r : 1;
     } else if (pass.scaling == Scaling::given) {
       scale = pass.scale[i];
+    } else if (pass.scaling == Scaling::normal) {
+      scale = r / pass.a[i];
     }
-    if (pass.scaling != Scaling::none && pass.scaling != Scaling::given) pass.scale[i] = scale;
+    if (pass.scaling == Scaling::sinkhorn || pass.scaling == Scaling::capped) pass.scale[i] = scale;
     if (pass.rowSum != nullptr) pass.rowSum[i] = r;
     if (pass.rowCost != nullptr) pass.rowCost[i] = CostRow<T>(cost, p, chunk.weight, m);
     if (pass.store != nullptr) StoreRow<T>(pass, i, p, m);

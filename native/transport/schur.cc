@@ -116,6 +116,73 @@ void SparseOperator::normalDiagonal(double* diagonal) {
   });
 }
 
+DenseOperator::DenseOperator(Context& context, Report& report)
+    : context_(context), report_(report), scale_(context.problem.n), weight_(padded<double>(context.problem.m)) {
+  eliminated = context.problem.n;
+  kept = context.problem.m;
+}
+
+void DenseOperator::reset(double epsilon, const double* f, const double* g, const double* stored, size_t pitch,
+                          const NewtonSystem& system) {
+  epsilon_ = epsilon;
+  f_ = f;
+  g_ = g;
+  stored_ = stored;
+  pitch_ = pitch;
+  pivot = system.diagonalA;
+}
+
+PlanPass DenseOperator::planPassAt() {
+  report_.passes++;
+  PlanPass pass;
+  pass.epsilon = epsilon_;
+  pass.f = f_;
+  pass.g = g_;
+  return pass;
+}
+
+void DenseOperator::normal(const double* q, double* w) {
+  if (stored_ == nullptr) {
+    PlanPass pass = planPassAt();
+    pass.columnWeight = q;
+    pass.scaling = Scaling::normal;
+    pass.a = pivot;
+    pass.columnSum = w;
+    planPass(context_.team, context_.geometry, context_.workspace, pass);
+    return;
+  }
+  std::copy_n(q, kept, weight_.data());
+  KernelSweep<double> sweep;
+  sweep.normal = true;
+  sweep.kernel = stored_;
+  sweep.n = eliminated;
+  sweep.m = kept;
+  sweep.pitch = pitch_;
+  sweep.v = weight_.data();
+  sweep.a = pivot;
+  sweep.u = scale_.data();
+  sweep.columnSum = w;
+  kernelSweep(context_.team, context_.workspace.columns, sweep);
+}
+
+void DenseOperator::forward(const double* q, double* p) {
+  PlanPass pass = planPassAt();
+  pass.columnWeight = q;
+  pass.rowSum = p;
+  planPass(context_.team, context_.geometry, context_.workspace, pass);
+}
+
+void DenseOperator::backward(const double* p, double* w) {
+  std::copy_n(p, eliminated, scale_.data());
+  PlanPass pass = planPassAt();
+  pass.scaling = Scaling::given;
+  pass.scale = scale_.data();
+  pass.columnSum = w;
+  planPass(context_.team, context_.geometry, context_.workspace, pass);
+}
+
+void DenseOperator::normalDiagonal(double* diagonal) { std::fill_n(diagonal, kept, 0.0); }
+
 SchurSolver::SchurSolver(size_t n, size_t m)
     : residual_(std::max(n, m)),
       preconditioned_(std::max(n, m)),
@@ -146,7 +213,7 @@ size_t SchurSolver::solve(PlanOperator& plan, const NewtonSystem& system, double
   double rzBefore = 1;
   size_t iteration = 0;
   for (; iteration < most; iteration++) {
-    if (monitor.cancelled()) return iteration;
+    if (monitor.cancelled() || monitor.expired()) return iteration;
     const double norm = dotOf(kept, [&](size_t j) { return std::fabs(r[j]); });
     if (!(norm > target)) break;
     for (size_t j = 0; j < kept; j++) z[j] = r[j] / diagonal_[j];

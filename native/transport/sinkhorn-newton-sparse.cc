@@ -1,4 +1,285 @@
-#include "transport/solve.h"
+// Sinkhorn-Newton-Sparse (Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao, Ying 2024, arXiv 2401.12253):
+// Newton's method on the entropic dual with the Hessian sparsified, after Sinkhorn iterations. The adaptive form below
+// replaces the fixed numbers of the paper: the Sinkhorn stage by a continuation in epsilon, the sparsity by a threshold
+// that falls with the gradient. The paper's own form is in sinkhorn-newton-paper.cc.
+
+#include <algorithm>
+#include <cmath>
+
+#include "transport/newton.h"
+#include "transport/schur.h"
+
 namespace extrema::transport {
-void sinkhornNewtonSparse(const Problem& p, const Options& o, double* f, double* g, Report& r, History& h, Monitor& m) { sinkhorn(p, o, f, g, r, h, m); }
+
+namespace {
+
+constexpr double kStartDivisor = 20;      // the first epsilon is the range of the costs over this
+constexpr double kStageFactor = 2;        // about what epsilon is divided by from stage to stage
+constexpr double kStageTolerance = 1e-2;  // of all stages but the last
+constexpr int kStageIterations = 30;      // at most, of all stages but the last
+constexpr int kEntrySweeps = 3;
+constexpr int kFallbackSweeps = 5;
+constexpr int kDenseSweeps = 2;
+constexpr double kWarmError = 0.1;        // a warm start is taken from here on
+constexpr double kLargestTheta = 0.1, kLeastTheta = 1e-12;
+constexpr double kKeptFraction = 0.1;     // more kept entries than this make a sparse matrix no cheaper
+constexpr double kInexactness = 0.1;      // of the Newton direction, at most
+constexpr size_t kMostConjugateGradients = 2000;
+constexpr int kMostShifts = 6;
+constexpr double kLeastStep = 1.0 / 32, kLeastShiftedStep = 1.0 / 8;
+// Costs further above the least than this many epsilon count as forbidden when the continuation is laid out.
+constexpr double kWidestRange = 1e9;
+
+class Adaptive {
+ public:
+  Adaptive(Context& context, const Options& options, Report& report, History& history)
+      : context_(context),
+        problem_(context.problem),
+        n_(problem_.n),
+        m_(problem_.m),
+        progress_(context, options, report, history),
+        report_(report),
+        stage_(problem_),
+        dual_(context, report),
+        sweep_(n_, m_),
+        sparse_(context.team, n_, m_),
+        dense_(context, report),
+        schur_(n_, m_),
+        diagonalA_(n_),
+        diagonalB_(m_),
+        rowLog_(n_),
+        columnLog_(m_),
+        logA_(n_),
+        logB_(m_),
+        beforeF_(n_),
+        beforeG_(m_) {
+    range_ = std::min(context.range.most - context.range.least, kWidestRange * problem_.epsilon);
+    for (size_t i = 0; i < n_; i++) logA_[i] = std::log(problem_.a[i]);
+    for (size_t j = 0; j < m_; j++) logB_[j] = std::log(problem_.b[j]);
+  }
+
+  void run(double tolerance, double* f, double* g) {
+    const double first = std::max(range_ / kStartDivisor, problem_.epsilon);
+    stages_ = static_cast<int>(std::round(std::log(first / problem_.epsilon) / std::log(kStageFactor)));
+    if (first > problem_.epsilon) stages_ = std::max(stages_, 1);
+    ratio_ = stages_ == 0 ? 1 : std::pow(problem_.epsilon / first, 1.0 / stages_);
+    for (int k = start(f, g);; k++) {
+      const bool last = k == stages_;
+      if (last) progress_.watch(dual_.point);
+      solveStage(last ? tolerance : kStageTolerance, last);
+      if (progress_.over()) break;
+      if (last) break;
+      enterStage(k + 1);
+    }
+    if (!context_.monitor.cancelled() && dual_.epsilon != problem_.epsilon) {
+      // Stopped on the way: potentials of a larger epsilon say little about the plan at this one.
+      setEpsilon(problem_.epsilon);
+      sweep(1);
+    }
+    progress_.result(dual_.point, f, g);
+  }
+
+ private:
+  double epsilonOf(int stage) const {
+    return stage == stages_ ? problem_.epsilon : problem_.epsilon * std::pow(ratio_, stage - stages_);
+  }
+
+  // Returns the first stage. A warm start skips those that are coarser than its error calls for.
+  int start(const double* f, const double* g) {
+    DualPoint& point = dual_.point;
+    const auto nonzero = [](double value) { return value != 0; };
+    if (std::any_of(f, f + n_, nonzero) || std::any_of(g, g + m_, nonzero)) {
+      for (int k = stages_; k >= 0; k -= 2) {
+        std::copy_n(f, n_, point.f.data());
+        std::copy_n(g, m_, point.g.data());
+        setEpsilon(epsilonOf(k));
+        if (k < stages_) sweep(1);
+        dual_.evaluate(point);
+        if (point.error <= kWarmError || context_.monitor.cancelled()) return k;
+      }
+      point.f.clear();
+      point.g.clear();
+    }
+    setEpsilon(epsilonOf(0));
+    sinkhorn(kEntrySweeps, kStageTolerance);
+    return 0;
+  }
+
+  void setEpsilon(double epsilon) { dual_.epsilon = stage_.epsilon = epsilon; }
+
+  // Potentials over the weights, f - epsilon log a and g - epsilon log b, are nearly linear in epsilon: they are
+  // extrapolated along the line through the last two stages.
+  void enterStage(int k) {
+    DualPoint& point = dual_.point;
+    const double from = dual_.epsilon, to = epsilonOf(k);
+    const double t = beforeEpsilon_ > 0 ? (from - to) / (beforeEpsilon_ - from) : 0;
+    const auto move = [&](size_t count, const Aligned<double>& logWeight, Aligned<double>& before,
+                          Aligned<double>& potential) {
+      for (size_t i = 0; i < count; i++) {
+        const double relative = potential[i] - from * logWeight[i];
+        potential[i] = relative + t * (relative - before[i]) + to * logWeight[i];
+        before[i] = relative;
+      }
+    };
+    move(n_, logA_, beforeF_, point.f);
+    move(m_, logB_, beforeG_, point.g);
+    beforeEpsilon_ = from;
+    setEpsilon(to);
+    sinkhorn(kEntrySweeps, kStageTolerance);
+  }
+
+  void solveStage(double target, bool last) {
+    leastTheta_ = kLeastTheta;
+    useDense_ = false;
+    dual_.store = nullptr;
+    weakBlocks_ = 0;
+    for (int iteration = 0; last || iteration < kStageIterations; iteration++) {
+      if (dual_.point.error <= target || progress_.over()) return;
+      iterate(target);
+      if (context_.monitor.cancelled()) return;
+    }
+  }
+
+  void iterate(double target) {
+    const double error = dual_.point.error;
+    dual_.differentiate();
+    if (!useDense_ && !sparsify()) {
+      // Plans this smooth are what Sinkhorn is good at; if it is not, Newton with the whole plan.
+      sinkhorn(kDenseSweeps, 0);
+      weakBlocks_ = dual_.point.error > error / 2 ? weakBlocks_ + 1 : 0;
+      if (weakBlocks_ == 2) switchToDense();
+      return;
+    }
+    if (newton(target)) {
+      report_.newtonIterations++;
+      progress_.record(dual_.point, dual_.roundoff());
+    } else if (!context_.monitor.cancelled()) {
+      sinkhorn(kFallbackSweeps, 0);
+    }
+  }
+
+  // S: entries with P_ij >= theta min(rowSum_i / m, columnSum_j / n), so that no row and no column loses more than its
+  // theta-th part. False if that is too many even for the largest theta. Compares exponents: no pass over the plan.
+  bool sparsify() {
+    const DualPoint& point = dual_.point;
+    for (size_t i = 0; i < n_; i++) rowLog_[i] = std::log(point.rowSum[i] / static_cast<double>(m_));
+    for (size_t j = 0; j < m_; j++) columnLog_[j] = std::log(point.columnSum[j] / static_cast<double>(n_));
+    ThresholdPass pass;
+    pass.epsilon = dual_.epsilon;
+    pass.f = point.f.data();
+    pass.g = point.g.data();
+    pass.rowLog = rowLog_.data();
+    pass.columnLog = columnLog_.data();
+    pass.most = std::max(static_cast<size_t>(kKeptFraction * static_cast<double>(n_) * static_cast<double>(m_)),
+                         4 * (n_ + m_));
+    for (double theta = std::min(kLargestTheta, std::max(point.error, leastTheta_));; theta *= 100) {
+      theta = std::min(theta, kLargestTheta);
+      pass.logTheta = std::log(theta);
+      thresholdPass(context_.team, context_.geometry, context_.workspace, pass, kept_);
+      if (!pass.overflow || theta == kLargestTheta || context_.monitor.cancelled()) return !pass.overflow;
+      leastTheta_ = std::min(100 * theta, kLargestTheta);
+    }
+  }
+
+  // The Newton direction, shifted if the line search calls for it, and a step along it.
+  bool newton(double target) {
+    const double error = dual_.point.error;
+    const double inexactness = std::min(kInexactness, std::max(error, 1e-3 * target / error));
+    // In units of the Hessian times epsilon.
+    const double firstShift = 0.1 * dual_.gradientNorm * std::min(1.0, dual_.epsilon / range_);
+    double shift = 1e-14 * context_.mass / static_cast<double>(std::max(n_, m_));
+    for (int attempt = 0; attempt <= kMostShifts; attempt++) {
+      for (size_t i = 0; i < n_; i++) diagonalA_[i] = dual_.point.rowSum[i] + shift;
+      for (size_t j = 0; j < m_; j++) diagonalB_[j] = dual_.point.columnSum[j] + shift;
+      const NewtonSystem system{diagonalA_.data(), diagonalB_.data(), dual_.x.data(), dual_.y.data()};
+      PlanOperator& plan = reset(system);
+      schur_.solve(plan, system, inexactness * error * context_.mass, kMostConjugateGradients, context_.monitor,
+                   dual_.p.data(), dual_.q.data());
+      if (context_.monitor.cancelled()) return false;
+      if (dual_.setSlope()) {
+        const double least = attempt == kMostShifts ? kLeastStep : kLeastShiftedStep;
+        const double alpha = useDense_ ? 1 : dual_.allowedStep(kept_, least);
+        if (alpha > 0 && dual_.search(alpha, least) > 0) return true;
+        if (context_.monitor.cancelled() || dual_.atRoundoff() || useDense_) return false;
+      }
+      shift = std::max(10 * shift, firstShift);
+    }
+    return false;
+  }
+
+  PlanOperator& reset(const NewtonSystem& system) {
+    if (useDense_) {
+      dense_.reset(dual_.epsilon, dual_.point.f.data(), dual_.point.g.data(), dual_.store, dual_.storePitch, system);
+      return dense_;
+    }
+    sparse_.reset(kept_, system);
+    return sparse_;
+  }
+
+  void switchToDense() {
+    useDense_ = true;
+    if (problem_.metric != Metric::dense) return;
+    dual_.storePitch = padded<double>(m_);
+    if (stored_.empty()) stored_ = Aligned<double>(n_ * dual_.storePitch);
+    dual_.store = stored_.data();
+    dual_.evaluate(dual_.point);
+  }
+
+  void sweep(int count) {
+    for (int k = 0; k < count && !context_.monitor.cancelled(); k++) {
+      report_.passes += sweep_.run(context_.team, context_.geometry, context_.workspace, stage_,
+                                   dual_.point.f.data(), dual_.point.g.data());
+    }
+  }
+
+  // A block of Sinkhorn iterations, cut short once the error before one of them was small enough.
+  void sinkhorn(int count, double target) {
+    for (int k = 0; k < count && !context_.monitor.cancelled(); k++) {
+      sweep(1);
+      if (sweep_.error <= target * context_.mass) break;
+    }
+    if (context_.monitor.cancelled()) return;
+    dual_.evaluate(dual_.point);
+    progress_.record(dual_.point, dual_.roundoff());
+  }
+
+  Context& context_;
+  const Problem& problem_;
+  const size_t n_, m_;
+  Progress progress_;
+  Report& report_;
+  Problem stage_;  // with the epsilon of the stage
+  Dual dual_;
+  LogSweep<double> sweep_;
+  Sparse kept_;
+  SparseOperator sparse_;
+  DenseOperator dense_;
+  SchurSolver schur_;
+  Aligned<double> stored_;
+  Aligned<double> diagonalA_, diagonalB_, rowLog_, columnLog_, logA_, logB_, beforeF_, beforeG_;
+  double range_, ratio_ = 1, beforeEpsilon_ = 0, leastTheta_ = 0;
+  int stages_ = 0, weakBlocks_ = 0;
+  bool useDense_ = false;
+};
+
+}  // namespace
+
+void sinkhornNewtonSparse(const Problem& problem, const Options& options, double* f, double* g, Report& report,
+                          History& history, Monitor& monitor) {
+  Context context(problem, options.threads, monitor);
+  if (options.paper) {
+    sinkhornNewtonPaper(context, options, f, g, report, history);
+  } else {
+    Adaptive(context, options, report, history).run(options.tolerance, f, g);
+  }
+  if (monitor.cancelled()) return;
+  measure(context, f, g, report);
+  if (report.marginalError <= options.tolerance) {
+    report.status = Status::converged;
+  } else if (report.status == Status::converged) {
+    report.status = Status::stalled;
+  }
+  if (options.certificate) certify(context, f, g, report);
 }
+
+}  // namespace extrema::transport

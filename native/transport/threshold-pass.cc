@@ -1,5 +1,7 @@
 #include <atomic>
+#include <cstring>
 #include <new>
+
 #include "simd/dispatch.h"
 #include "transport/chunk.h"
 
@@ -10,52 +12,52 @@
 #include "simd/math-inl.h"
 #include "transport/rows-inl.h"
 
-namespace extrema::transport {
-#ifndef EXTREMA_TRANSPORT_COLLECTOR
-#define EXTREMA_TRANSPORT_COLLECTOR
-// What a chunk keeps.
-struct Collector {
-  std::vector<int32_t> column;
-  std::vector<double> value;
-};
-#endif
-}  // namespace extrema::transport
-
 HWY_BEFORE_NAMESPACE();
 namespace extrema::transport {
 namespace HWY_NAMESPACE {
 
 // Keeps z_ij >= logTheta + min(rowLog_i, columnLog_j). Comparing exponents, only kept entries pay for an exponential.
-void ThresholdChunk64(const Chunk<double>& chunk, const ThresholdPass& pass, size_t* counts, size_t most,
-                      Collector& out) {
+void ThresholdChunk64(const Chunk<double>& chunk, const ThresholdPass& pass, size_t* counts,
+                      std::atomic<size_t>& total, Sparse& out) {
   const hn::ScalableTag<double> d;
   const size_t m = chunk.geometry->m, N = hn::Lanes(d);
   const double infinity = std::numeric_limits<double>::infinity();
   const auto inverse = hn::Set(d, 1 / pass.epsilon);
   const auto logTheta = hn::Set(d, pass.logTheta);
-  double* index = chunk.worker->row.data();
+  // One half of the row buffer takes the masks, a byte for each vector, the other the columns read off them.
+  uint8_t* mask = reinterpret_cast<uint8_t*>(chunk.worker->row.data());
+  int32_t* index = reinterpret_cast<int32_t*>(chunk.worker->row.data()) + m;
   double* exponent = chunk.worker->extra.data();
   ForRows(chunk, [&](size_t i, const auto& cost) HWY_ATTR {
-    if (out.value.size() > most) return;
+    if (total.load(std::memory_order_relaxed) > pass.most) return;
     const auto f = hn::Set(d, pass.f[i]);
     const auto rowLog = hn::Set(d, pass.rowLog != nullptr ? pass.rowLog[i] : (pass.columnLog ? infinity : 0));
-    size_t count = 0;
+    uint8_t* bits = mask;
     ForColumns(d, cost, m, [&](size_t j, auto c) HWY_ATTR {
       const auto z = hn::Mul(hn::Sub(hn::Add(f, hn::LoadU(d, chunk.g + j)), c), inverse);
       const auto least = pass.columnLog != nullptr ? hn::Min(rowLog, hn::LoadU(d, chunk.weight + j)) : rowLog;
-      const auto keep = hn::Ge(z, hn::Add(logTheta, least));
-      if (hn::AllFalse(d, keep)) return;
-      hn::CompressStore(hn::Iota(d, static_cast<double>(j)), keep, d, index + count);
-      count += hn::CompressStore(z, keep, d, exponent + count);
+      hn::StoreU(z, d, exponent + j);
+      bits += hn::StoreMaskBits(d, hn::Ge(z, hn::Add(logTheta, least)), bits);
     });
+    std::fill_n(bits, 8, uint8_t{0});
+    size_t count = 0;
+    for (const uint8_t* group = mask; group < bits; group += 8) {
+      uint64_t word;
+      std::memcpy(&word, group, 8);
+      const size_t vector = static_cast<size_t>(group - mask);
+      for (; word != 0; word &= word - 1) {
+        const size_t bit = hwy::Num0BitsBelowLS1Bit_Nonzero64(word);
+        index[count++] = static_cast<int32_t>((vector + bit / 8) * N + bit % 8);
+      }
+    }
+    counts[i] = count;
+    total.fetch_add(count, std::memory_order_relaxed);
+    out.column.insert(out.column.end(), index, index + count);
+    for (size_t k = 0; k < count; k++) exponent[k] = exponent[index[k]];
     for (size_t k = 0; k < count; k += N) {
       hn::StoreU(extrema::HWY_NAMESPACE::Exp(d, hn::LoadU(d, exponent + k)), d, exponent + k);
     }
-    counts[i] = count;
-    for (size_t k = 0; k < count; k++) {
-      out.column.push_back(static_cast<int32_t>(index[k]));
-      out.value.push_back(exponent[k]);
-    }
+    out.value.insert(out.value.end(), exponent, exponent + count);
   });
 }
 
@@ -73,30 +75,33 @@ void thresholdPass(Team& team, const Geometry<double>& geometry, Workspace<doubl
   const size_t n = geometry.n, m = geometry.m;
   std::copy_n(pass.g, m, ws.g.data());
   if (pass.columnLog != nullptr) std::copy_n(pass.columnLog, m, ws.weight.data());
-  std::vector<Collector> collectors(ws.chunks);
+  ws.kept.resize(ws.chunks);
+  for (Sparse& part : ws.kept) {
+    part.column.clear();
+    part.value.clear();
+  }
   std::vector<size_t> counts(n, 0);
+  std::atomic<size_t> total{0};
   std::atomic<bool> memory{false};
   team.run(ws.chunks, [&](uint32_t c, unsigned worker) {
     Chunk<double> chunk = makeChunk(team, geometry, ws, c, worker);
     chunk.weight = ws.weight.data();
     try {
-      EXTREMA_DISPATCH(ThresholdChunk64)(chunk, pass, counts.data(), pass.most, collectors[c]);
+      EXTREMA_DISPATCH(ThresholdChunk64)(chunk, pass, counts.data(), total, ws.kept[c]);
     } catch (const std::bad_alloc&) {
       memory.store(true);
     }
   });
   if (memory.load()) throw std::bad_alloc();
-  size_t total = 0;
-  for (const Collector& part : collectors) total += part.value.size();
-  pass.overflow = total > pass.most;
+  pass.overflow = total.load() > pass.most;
   if (pass.overflow) return;
   out.start.assign(n + 1, 0);
   for (size_t i = 0; i < n; i++) out.start[i + 1] = out.start[i] + counts[i];
   out.column.clear();
   out.value.clear();
-  out.column.reserve(total);
-  out.value.reserve(total);
-  for (const Collector& part : collectors) {
+  out.column.reserve(total.load());
+  out.value.reserve(total.load());
+  for (const Sparse& part : ws.kept) {
     out.column.insert(out.column.end(), part.column.begin(), part.column.end());
     out.value.insert(out.value.end(), part.value.begin(), part.value.end());
   }

@@ -3,9 +3,13 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { backend } from '../../lib/backend/index.js'
 import { run } from '../../lib/cli/program.js'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
+/** Names the backend, so that a child that falls back to portable does not warn about it. */
+export const childEnvironment = { ...process.env, EXTREMA_BACKEND: backend().name }
+
 const main = join(root, 'lib/cli/main.ts')
 
 export interface Result {
@@ -31,7 +35,7 @@ export function cli(
 ): Promise<Result> {
   const child = spawn(process.execPath, [...nodeOptions, '--import', 'tsx', main, ...args], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...childEnvironment, ...env },
   })
   let stdout = ''
   let stderr = ''

@@ -98,7 +98,7 @@ describe('cli: files that extrema transport writes', () => {
   const peers: [hidden: string, option: string, command: string][] = [
     ['vega', '--plot=plan.svg', 'npm install vega vega-lite'],
     ['vega-lite', '--plot=plan.svg', 'npm install vega vega-lite'],
-    ['@resvg/resvg-js', '--plot=plan.png', 'npm install @resvg/resvg-js'],
+    ['@resvg/resvg-js', '--plot=plan.png', 'npm install vega vega-lite @resvg/resvg-js'],
     ['apache-arrow', '--out=plan.arrow', 'npm install apache-arrow'],
   ]
   for (const [hidden, option, command] of peers) {

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import { type ErrorCode, ExtremaError } from '../../lib/core/index.js'
 
-/** The form of every message: which argument, what was expected, what came. */
-const messageForm = /^[\w .,[\]]+: (expected .+(, got|;) .+|unknown name '.+'; .+)$/s
+/** The form of every message: which argument, what was expected and what came, or what is wrong and what to do. */
+const messageForm = /^[\w .,[\]]+: (expected .+, got .+|.+; .+)$/s
 
 function expectExtremaError(error: unknown, code: ErrorCode, message: RegExp | string): void {
   expect(error).to.be.instanceOf(ExtremaError)

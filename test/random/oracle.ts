@@ -173,8 +173,8 @@ export function normalDistribution(x: number): number {
 }
 
 /**
- * Kolmogorov and Smirnov's statistic √n sup |empirical - distribution|. Above 1.95 with probability 0.001 if the sample
- * is from the distribution.
+ * Kolmogorov and Smirnov's statistic √n sup |empirical - distribution|. Above 1.95 with probability 0.001 if the
+ * sample is from the distribution.
  */
 export function kolmogorovSmirnov(sample: Float64Array, distribution: (x: number) => number): number {
   const sorted = sample.slice().sort()

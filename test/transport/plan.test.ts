@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { pointCloud, type TransportSolution } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
+import { transferred } from '../helpers/buffers.js'
 import { expectError } from '../helpers/errors.js'
 import { methodsOn, sinkhornOn } from '../helpers/methods.js'
 import { check } from '../helpers/property.js'
@@ -67,6 +68,21 @@ describe('transport: reading the plan', () => {
           typeof threshold === 'number' && !Number.isNaN(threshold) ? 'ERR_NOT_POSITIVE' : 'ERR_OPTION',
           /^threshold: expected a finite number > 0, got /,
         )
+      }
+    })
+
+    it('of a large cost that was transferred away afterwards: an error', () => {
+      const data = randomDense(400, 350, 188).cost
+      const solution = sinkhornOn(backend).runSync({ cost: { data, shape: [400, 350] } }, { epsilon: 0.1 })
+      expect(solution.apply(new Float64Array(350))).to.have.length(400)
+      transferred(data)
+      for (const read of [
+        () => solution.plan(),
+        () => solution.sparsePlan(1e-3),
+        () => solution.apply(new Float64Array(350)),
+        () => solution.applyTranspose(new Float64Array(400)),
+      ]) {
+        expectError(read, 'ERR_BUFFER', 'cost: expected an array, got one whose buffer was transferred away')
       }
     })
 

@@ -20,12 +20,18 @@ interface LiveJob {
   control: Control
   /** Keeps the memory that the kernel works on, and lets it be checked at the end. */
   buffers: readonly unknown[]
-  onAbort: (() => void) | undefined
+}
+
+/** The jobs that a signal aborts, by one listener however many they are: Node warns of more than ten. */
+interface AbortGroup {
+  jobs: Set<number>
+  onAbort: () => void
 }
 
 /** Starts native jobs and settles their promises. */
 export class Runtime {
   private readonly live = new Map<number, LiveJob>()
+  private readonly groups = new Map<AbortSignal, AbortGroup>()
   private next = 1
 
   private constructor(private readonly binding: JobBinding) {
@@ -43,13 +49,15 @@ export class Runtime {
   }
 
   /** `start` calls the native function with a job number and all of `buffers`. */
-  run(control: Control, buffers: readonly unknown[], start: (job: number, wantsProgress: boolean) => void): Promise<void> {
-    const { signal } = control
+  run(
+    control: Control,
+    buffers: readonly unknown[],
+    start: (job: number, wantsProgress: boolean) => void,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const job = this.next
       this.next = job === 0xffffffff ? 1 : job + 1
-      const onAbort = signal === undefined ? undefined : () => this.binding.cancel(job)
-      this.live.set(job, { resolve, reject, start: performance.now(), control, buffers, onAbort })
+      this.live.set(job, { resolve, reject, start: performance.now(), control, buffers })
       try {
         start(job, control.onProgress !== undefined)
       } catch (error) {
@@ -57,8 +65,29 @@ export class Runtime {
         reject(asExtremaError(error))
         return
       }
-      if (onAbort !== undefined) signal?.addEventListener('abort', onAbort, { once: true })
+      if (control.signal !== undefined) this.listen(control.signal, job)
     })
+  }
+
+  private listen(signal: AbortSignal, job: number): void {
+    let group = this.groups.get(signal)
+    if (group === undefined) {
+      const jobs = new Set<number>()
+      const onAbort = () => {
+        for (const job of jobs) this.binding.cancel(job)
+      }
+      group = { jobs, onAbort }
+      this.groups.set(signal, group)
+      signal.addEventListener('abort', onAbort)
+    }
+    group.jobs.add(job)
+  }
+
+  private unlisten(signal: AbortSignal, job: number): void {
+    const group = this.groups.get(signal)
+    if (group === undefined || !group.jobs.delete(job) || group.jobs.size > 0) return
+    this.groups.delete(signal)
+    signal.removeEventListener('abort', group.onAbort)
   }
 
   private settle(job: number, code?: string, message?: string): void {
@@ -66,7 +95,7 @@ export class Runtime {
     if (ended === undefined) return
     this.live.delete(job)
     const { signal } = ended.control
-    if (ended.onAbort !== undefined) signal?.removeEventListener('abort', ended.onAbort)
+    if (signal !== undefined) this.unlisten(signal, job)
     if (signal?.aborted) {
       ended.reject(signal.reason)
     } else if (code !== undefined) {

@@ -51,12 +51,14 @@ export function portableKernel<Job>(steps: (job: Job, monitor: Monitor) => Steps
       const monitor = new Monitor(control, false)
       const running = steps(job, monitor)
       while (!running.next().done) {
-        await turn()
-        if (control.signal?.aborted) {
-          running.return()
-          throw control.signal.reason
-        }
+        await null
+        if (control.signal?.aborted) break
         monitor.newSlice()
+      }
+      // Also when it was the progress callback that aborted, in the last slice.
+      if (control.signal?.aborted) {
+        running.return()
+        throw control.signal.reason
       }
     },
     runSync(job, control) {

@@ -98,26 +98,27 @@ function legendValues(most: number): number[] {
   return [1, 0.5, 0.2, 0.05].map((share) => Number((share * most).toPrecision(1)))
 }
 
+/** The flows to draw, the heaviest last and so on top, and their share of the mass. */
 function heaviestFlows(plan: Csr, source: Measure, target: Measure) {
-  const total = plan.data.reduce((sum, mass) => sum + mass, 0)
-  const order = Uint32Array.from(plan.data, (_, k) => k).sort((a, b) => plan.data[b]! - plan.data[a]!)
-  const kept = order.subarray(0, mostFlows)
-  const rowOf = new Uint32Array(plan.data.length)
-  for (let i = 0; i < plan.shape[0]; i++) rowOf.fill(i, plan.indptr[i], plan.indptr[i + 1])
-  let mass = 0
-  const flows = Array.from(kept, (k) => {
-    const i = rowOf[k]!
-    const j = plan.indices[k]!
-    mass += plan.data[k]!
-    return {
-      x: source.points[2 * i],
-      y: source.points[2 * i + 1],
-      x2: target.points[2 * j],
-      y2: target.points[2 * j + 1],
-      mass: plan.data[k],
+  const sorted = plan.data.toSorted()
+  const lightest = sorted[Math.max(0, sorted.length - mostFlows)]
+  // Of entries as light as the lightest there may be many more.
+  let room = mostFlows - (sorted.length - 1 - sorted.lastIndexOf(lightest))
+  const flows: { x: number; y: number; x2: number; y2: number; mass: number }[] = []
+  for (let i = 0; i < plan.shape[0]; i++) {
+    for (let k = plan.indptr[i]!; k < plan.indptr[i + 1]!; k++) {
+      const mass = plan.data[k]!
+      if (mass < lightest || (mass === lightest && room-- <= 0)) continue
+      const j = plan.indices[k]!
+      const [x, y] = source.points.subarray(2 * i)
+      const [x2, y2] = target.points.subarray(2 * j)
+      flows.push({ x, y, x2, y2, mass })
     }
-  })
-  return { flows: flows.reverse(), share: total > 0 ? mass / total : 0 }
+  }
+  flows.sort((a, b) => a.mass - b.mass)
+  const total = (masses: Float64Array) => masses.reduce((sum, mass) => sum + mass, 0)
+  const drawn = total(Float64Array.from(flows, ({ mass }) => mass))
+  return { flows, share: flows.length === 0 ? 0 : drawn / total(plan.data) }
 }
 
 interface Place {

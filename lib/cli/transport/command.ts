@@ -20,7 +20,11 @@ export function transportCommand(program: Command, signal: AbortSignal): void {
     .argument('<target>', 'CSV file, or - for standard input')
     .addOption(new Option('--cost <name>', 'cost between points').choices(costNames).conflicts('costMatrix'))
     .option('--cost-matrix <csv>', 'costs, a row per source; the two files are then weights')
-    .option('--columns <names>', 'columns of coordinates, separated by commas (default: all numeric ones)', names)
+    .addOption(
+      new Option('--columns <names>', 'columns of coordinates, separated by commas (default: all numeric ones)')
+        .argParser(names)
+        .conflicts('costMatrix'),
+    )
     .option('--weights <column>', 'column of weights in both files, by name or number')
     .option('--source-weights <column>', 'column of weights in the source')
     .option('--target-weights <column>', 'column of weights in the target')

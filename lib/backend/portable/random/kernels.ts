@@ -2,9 +2,9 @@ import { normalFromWord } from './normal.js'
 import { philox } from './philox.js'
 
 /**
- * Fills from a counter-based stream. Element i comes from 64 bits of the Philox block at `counter + floor(i / 2)`: words
- * 1 and 0 for even i, 3 and 2 for odd i, high word first. So any cut of a range, over any number of threads, gives the
- * same numbers. `counter` is left as it is.
+ * Fills from a counter-based stream. Element i comes from 64 bits of the Philox block at `counter + floor(i / 2)`:
+ * words 1 and 0 for even i, 3 and 2 for odd i, high word first. So any cut of a range, over any number of threads, gives
+ * the same numbers. `counter` is left as it is.
  */
 export interface RandomKernels {
   /** Multiples of 2^-53 in [0, 1), from the upper 53 bits. `key` has 2 words, `counter` 4, least significant first. */

@@ -1,6 +1,7 @@
 import type { Context } from './context.js'
-import { columnTransform, PlanPass, planPass, rowTransform } from './passes.js'
+import { PlanPass, planPass } from './plan-pass.js'
 import { distance, innerProduct, sum } from './sums.js'
+import { columnTransform, rowTransform } from './transform-pass.js'
 import type { Work } from './work.js'
 
 /** Measures the state: marginal error, <C,P>, dual value. One pass. */

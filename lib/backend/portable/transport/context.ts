@@ -1,5 +1,6 @@
 import { reportField, type SolveJob, type SolveSettings, type TransportProblemData } from '../../kernels.js'
-import { type CostRange, type CostRows, costRange, openCost } from './cost.js'
+import { type CostRows, openCost } from './cost.js'
+import { type CostRange, costRange } from './cost-range.js'
 import { checkFeasible } from './feasibility.js'
 import { sum } from './sums.js'
 import type { Watch, Work } from './work.js'

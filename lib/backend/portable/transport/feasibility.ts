@@ -62,7 +62,7 @@ class Flow {
       if (monitor.due()) yield
     }
     while (yield* this.augment(monitor)) {
-      // One path at a time.
+      if (monitor.due()) yield
     }
   }
 

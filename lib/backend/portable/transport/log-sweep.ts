@@ -1,7 +1,8 @@
 import type { TransportProblemData } from '../../kernels.js'
 import type { CostRows } from './cost.js'
-import { columnTransform, leastSum, mostSum, PlanPass, planPass } from './passes.js'
+import { leastSum, mostSum, PlanPass, planPass } from './plan-pass.js'
 import { sum } from './sums.js'
+import { columnTransform } from './transform-pass.js'
 import type { Watch, Work } from './work.js'
 
 /**

@@ -1,10 +1,8 @@
 import { STEPS_PER_UNIT } from '../math.js'
 import type { CostRows } from './cost.js'
-import { addScaled, costDot, dot, exponentials, largest, lower, weightedCostDot } from './row-kernels.js'
+import { addRows } from './row-blocks.js'
+import { costDot, dot, exponentials, largest, weightedCostDot } from './rows.js'
 import { segmentLength, type Watch, type Work } from './work.js'
-
-// Passes over the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) or over C, each a single sweep over the rows that forms
-// its entries on the fly. Everything a solver does with n × m numbers is one of these.
 
 /**
  * What multiplies row i once its sum r_i is known: 1; a_i / r_i (the Sinkhorn update of f, with rows that under- or
@@ -12,6 +10,7 @@ import { segmentLength, type Watch, type Work } from './work.js'
  */
 export type Scaling = 'none' | 'sinkhorn' | 'capped' | 'given'
 
+/** A sweep over the rows of the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) that forms its entries on the fly. */
 export class PlanPass {
   scaling: Scaling = 'none'
   /** For 'sinkhorn' and 'capped'. */
@@ -30,15 +29,16 @@ export class PlanPass {
   columnSum: Float64Array | null = null
   /** n × m: P_ij before scaling. */
   store: Float64Array | Float32Array | null = null
-  /** A row of P, where it is not stored. */
-  readonly row: Float64Array
+  /** Four rows of P, where they are not stored, and what multiplies them. */
+  readonly rows: Float64Array
+  readonly factors = new Float64Array(4)
 
   constructor(
     readonly epsilon: number,
     readonly f: Float64Array,
     readonly g: Float64Array,
   ) {
-    this.row = new Float64Array(g.length)
+    this.rows = new Float64Array(4 * g.length)
   }
 }
 
@@ -48,14 +48,15 @@ export const mostSum = 1e280
 
 export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<void> {
   const { n, m } = cost
-  const { scaling, f, g, a, scale, shift, columnWeight, rowSum, rowCost, columnSum, store } = pass
+  const { scaling, f, g, a, scale, shift, columnWeight, rowSum, rowCost, columnSum, store, factors } = pass
   const steps = STEPS_PER_UNIT / pass.epsilon
   const inPlace = store instanceof Float64Array
-  const p = inPlace ? store : pass.row
+  const p = inPlace ? store : pass.rows
   columnSum?.fill(0)
   let work = 0
   for (let i = 0; i < n; i++) {
-    const at = inPlace ? i * m : 0
+    const k = i & 3
+    const at = inPlace ? i * m : k * m
     let sum = 0
     let sumCost = 0
     for (let start = 0; start < m; start += segmentLength) {
@@ -80,13 +81,7 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
       if (!(sum > leastSum && sum < mostSum)) {
         const rescued = -(yield* largestOfRow(cost, i, g, monitor))
         moved = rescued - f[i]
-        sum = 0
-        for (let start = 0; start < m; start += segmentLength) {
-          const end = Math.min(start + segmentLength, m)
-          cost.read(i, start, end)
-          sum += exponentials(cost.data, cost.offset, rescued, g, steps, p, at, start, end)
-          if (monitor.due()) yield
-        }
+        sum = yield* formRow(cost, i, rescued, g, steps, p, at, monitor)
       }
       shift![i] = moved
       factor = a![i] / sum
@@ -99,11 +94,12 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
     }
     if (rowSum !== null) rowSum[i] = sum
     if (rowCost !== null) rowCost[i] = sumCost
-    if (store !== null && !inPlace) store.set(p, i * m)
-    if (columnSum === null) continue
+    if (store !== null && !inPlace) store.set(p.subarray(at, at + m), i * m)
+    factors[k] = factor
+    if (columnSum === null || (k < 3 && i + 1 < n)) continue
     for (let start = 0; start < m; start += segmentLength) {
       const end = Math.min(start + segmentLength, m)
-      addScaled(factor, p, at, columnSum, start, end)
+      addRows(p, at - k * m, m, k + 1, factors, 0, columnSum, start, end)
       if (m > segmentLength && monitor.due()) yield
     }
   }
@@ -120,49 +116,23 @@ function* largestOfRow(cost: CostRows, i: number, g: Float64Array, monitor: Watc
   return most
 }
 
-/** out_i = min_j (C_ij - g_j). With `rowCost` also sum_j C_ij w_j over w_j != 0. */
-export function* rowTransform(
+/** p_at+j = exp((f + g_j - C_ij) / epsilon); returns their sum. */
+function* formRow(
   cost: CostRows,
+  i: number,
+  f: number,
   g: Float64Array,
-  out: Float64Array,
+  steps: number,
+  p: Float64Array,
+  at: number,
   monitor: Watch,
-  w: Float64Array | null = null,
-  rowCost: Float64Array | null = null,
-): Work<void> {
-  const { n, m } = cost
-  let work = 0
-  for (let i = 0; i < n; i++) {
-    let most = Number.NEGATIVE_INFINITY
-    let sumCost = 0
-    for (let start = 0; start < m; start += segmentLength) {
-      const end = Math.min(start + segmentLength, m)
-      cost.read(i, start, end)
-      most = Math.max(most, largest(cost.data, cost.offset, g, start, end))
-      if (w !== null) sumCost += costDot(cost.data, cost.offset, w, 0, start, end)
-      work += end - start
-      if (work < segmentLength) continue
-      work = 0
-      if (monitor.due()) yield
-    }
-    out[i] = -most
-    if (rowCost !== null) rowCost[i] = sumCost
+): Work<number> {
+  let sum = 0
+  for (let start = 0; start < cost.m; start += segmentLength) {
+    const end = Math.min(start + segmentLength, cost.m)
+    cost.read(i, start, end)
+    sum += exponentials(cost.data, cost.offset, f, g, steps, p, at, start, end)
+    if (monitor.due()) yield
   }
-}
-
-/** out_j = min_i (C_ij - f_i) */
-export function* columnTransform(cost: CostRows, f: Float64Array, out: Float64Array, monitor: Watch): Work<void> {
-  const { n, m } = cost
-  out.fill(Number.POSITIVE_INFINITY)
-  let work = 0
-  for (let i = 0; i < n; i++) {
-    for (let start = 0; start < m; start += segmentLength) {
-      const end = Math.min(start + segmentLength, m)
-      cost.read(i, start, end)
-      lower(cost.data, cost.offset, f[i], out, start, end)
-      work += end - start
-      if (work < segmentLength) continue
-      work = 0
-      if (monitor.due()) yield
-    }
-  }
+  return sum
 }

@@ -105,15 +105,3 @@ export function weightedCostDot(
   }
   return total
 }
-
-/** out_j += scale p_j */
-export function addScaled(
-  scale: number,
-  p: Float64Array,
-  at: number,
-  out: Float64Array,
-  start: number,
-  end: number,
-): void {
-  for (let j = start; j < end; j++) out[j] = out[j] + scale * p[at + j]
-}

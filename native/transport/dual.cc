@@ -1,0 +1,120 @@
+#include "transport/dual.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "simd/math.h"
+
+namespace extrema::transport {
+
+namespace {
+
+constexpr double kArmijo = 1e-4;
+
+}  // namespace
+
+Dual::Dual(Context& context, Report& report)
+    : epsilon(context.problem.epsilon),
+      point(context.problem.n, context.problem.m),
+      x(context.problem.n),
+      y(context.problem.m),
+      p(context.problem.n),
+      q(context.problem.m),
+      context_(context),
+      report_(report),
+      n_(context.problem.n),
+      m_(context.problem.m),
+      trial_(n_, m_),
+      work_(std::max(n_, m_)) {}
+
+double Dual::dot(const double* u, const Aligned<double>& v) {
+  for (size_t i = 0; i < v.size(); i++) work_[i] = u[i] * v[i];
+  return sum(work_.data(), v.size());
+}
+
+void Dual::evaluate(DualPoint& at) {
+  PlanPass pass;
+  pass.epsilon = epsilon;
+  pass.f = at.f.data();
+  pass.g = at.g.data();
+  pass.rowSum = at.rowSum.data();
+  pass.columnSum = at.columnSum.data();
+  pass.store = store;
+  pass.storePitch = storePitch;
+  planPass(context_.team, context_.geometry, context_.workspace, pass);
+  report_.passes++;
+  const double *a = context_.problem.a, *b = context_.problem.b;
+  for (size_t i = 0; i < n_; i++) work_[i] = std::fabs(at.rowSum[i] - a[i]);
+  const double rowError = sum(work_.data(), n_);
+  for (size_t j = 0; j < m_; j++) work_[j] = std::fabs(at.columnSum[j] - b[j]);
+  at.error = (rowError + sum(work_.data(), m_)) / context_.mass;
+}
+
+void Dual::differentiate() {
+  const double *a = context_.problem.a, *b = context_.problem.b;
+  double squares = 0, terms = 0;
+  for (size_t i = 0; i < n_; i++) {
+    x[i] = a[i] - point.rowSum[i];
+    squares += x[i] * x[i];
+    terms += a[i] * std::fabs(point.f[i]);
+  }
+  for (size_t j = 0; j < m_; j++) {
+    y[j] = b[j] - point.columnSum[j];
+    squares += y[j] * y[j];
+    terms += b[j] * std::fabs(point.g[j]);
+  }
+  gradientNorm = std::sqrt(squares);
+  magnitude_ = terms / epsilon + context_.mass;
+}
+
+bool Dual::setSlope() {
+  slope_ = dot(x.data(), p) + dot(y.data(), q);
+  return slope_ > 0 && std::isfinite(slope_);
+}
+
+double Dual::allowedStep(const Sparse& kept, double least) {
+  if (atRoundoff()) return 1;
+  const size_t count = kept.value.size();
+  change_.resize(count);
+  exponential_.resize(count);
+  double largest = 0;
+  for (size_t i = 0; i < n_; i++) {
+    for (size_t k = kept.start[i]; k < kept.start[i + 1]; k++) {
+      change_[k] = p[i] + q[kept.column[k]];
+      largest = std::max(largest, std::fabs(change_[k]));
+    }
+  }
+  double alpha = 1;
+  for (; alpha >= least; alpha /= 2) {
+    if (alpha * largest < 0.1) break;
+    for (size_t k = 0; k < count; k++) exponential_[k] = alpha * change_[k];
+    expArray(exponential_.data(), exponential_.data(), count);
+    double loss = 0;
+    for (size_t k = 0; k < count; k++) loss += kept.value[k] * (exponential_[k] - 1 - alpha * change_[k]);
+    if (alpha * slope_ * (1 - kArmijo) >= loss) break;
+  }
+  return alpha >= least ? alpha : 0;
+}
+
+double Dual::search(double alpha, double least) {
+  const double linear = dot(context_.problem.a, p) + dot(context_.problem.b, q);
+  for (; alpha >= least; alpha /= 2) {
+    for (size_t i = 0; i < n_; i++) trial_.f[i] = point.f[i] + alpha * epsilon * p[i];
+    for (size_t j = 0; j < m_; j++) trial_.g[j] = point.g[j] + alpha * epsilon * q[j];
+    evaluate(trial_);
+    if (context_.monitor.cancelled()) return 0;
+    if (!std::isfinite(trial_.error)) continue;
+    // The sums are compared row by row: their totals would cancel.
+    for (size_t i = 0; i < n_; i++) work_[i] = trial_.rowSum[i] - point.rowSum[i];
+    const double gain = alpha * linear - sum(work_.data(), n_);
+    const bool hidden = alpha * slope_ < 1e-13 * magnitude_;
+    if (hidden ? trial_.error < point.error : gain >= kArmijo * alpha * slope_) {
+      std::swap(point, trial_);
+      return alpha;
+    }
+    if (hidden) break;
+  }
+  return 0;
+}
+
+}  // namespace extrema::transport

@@ -1,0 +1,10 @@
+import { Worker } from 'node:worker_threads'
+
+const children = new URL('../backend/children/', import.meta.url)
+
+/** A worker thread that runs a script of test/backend/children; the script finds `task` in `workerData`. */
+export function startWorker(name: string, task: object): Worker {
+  return new Worker(new URL('worker.mjs', children), {
+    workerData: { ...task, script: new URL(`${name}.ts`, children).href },
+  })
+}
