@@ -79,7 +79,7 @@ describe('cli: extrema color', () => {
   it('keeps 16 bits', async () => {
     const deep: Pixel = (x, y) => photo(x, y).map((value) => 257 * value + ((x * y) % 257) - 128)
     const image = picture('deep.png', [48, 40], deep, 16)
-    const result = await color(image, image, '--epsilon', '1e-5')
+    const result = await color(image, image, '--epsilon', '1e-5', '--samples', '500')
     expect(result.depth).to.equal(16)
     expect(meanDifference(result.data, decode(readFileSync(image)).data)).to.be.below(3 * 257)
   })

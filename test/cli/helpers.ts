@@ -36,6 +36,8 @@ export function cli(
   const child = spawn(process.execPath, [...nodeOptions, '--import', 'tsx', main, ...args], {
     cwd: root,
     env: { ...childEnvironment, ...env },
+    timeout: 50_000, // no child outlives a test that gave up on it
+    killSignal: 'SIGKILL',
   })
   let stdout = ''
   let stderr = ''

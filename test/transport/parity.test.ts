@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { kernels } from '../../lib/backend/index.js'
+import { type BackendName, kernels } from '../../lib/backend/index.js'
 import { ExtremaError } from '../../lib/core/index.js'
 import { pointCloud, type TransportProblem, type TransportSolution } from '../../lib/transport/index.js'
 import { rejection } from '../helpers/errors.js'
@@ -13,10 +13,22 @@ interface Case {
   name: string
   problem: TransportProblem
   options: Options
-  /** Relative to the largest entry; default 1e-9. */
-  tolerance?: number
-  /** Where the backends round differently on purpose. */
-  countsDiffer?: boolean
+  /** Of results, relative to the largest entry, where the backends round differently on purpose; default 1e-9. */
+  agreement?: number
+  /** The plan falls into parts that hardly touch: each has potentials up to a constant of its own, but for rounding. */
+  loose?: boolean
+}
+
+/** The paper's form with a Hessian that is really sparse. */
+function sparsePaperOn(backend: BackendName): Method {
+  const method = paperOn(backend)
+  const sparse = (options: Options) => ({ ...options, sparsity: 0.3 })
+  return {
+    name: `${method.name}, sparse`,
+    run: (problem, options) => method.run(problem, sparse(options)),
+    runSync: (problem, options) => method.runSync(problem, sparse(options)),
+    runBatch: (problems, options) => method.runBatch(problems, sparse(options)),
+  }
 }
 
 const next = random(7)
@@ -55,6 +67,7 @@ const cases: Case[] = [
     name: 'small epsilon: many absorptions',
     problem: { cost: matrix(40, 40) },
     options: { epsilon: 1e-3, tolerance: 1e-5 },
+    loose: true,
   },
   {
     name: 'tiny epsilon: rescues',
@@ -69,6 +82,7 @@ const cases: Case[] = [
       b: normalized(fill(25, () => 10 ** (-12 * next()))),
     },
     options: { epsilon: 0.05 },
+    loose: true,
   },
   {
     name: 'zero weights',
@@ -109,15 +123,13 @@ const cases: Case[] = [
     name: 'float32',
     problem: { cost: matrix(60, 50) },
     options: { epsilon: 0.05, tolerance: 1e-5, precision: 'float32' },
-    tolerance: 1e-5,
-    countsDiffer: true,
+    agreement: 1e-5,
   },
   {
     name: 'float32 of points',
     problem: { cost: pointCloud(single(matrix(40, 3)), single(matrix(30, 3))) },
     options: { epsilon: 0.05, tolerance: 1e-4, precision: 'float32' },
-    tolerance: 1e-3,
-    countsDiffer: true,
+    agreement: 1e-3,
   },
 ]
 for (const cost of ['sqeuclidean', 'euclidean', 'cosine', 'cityblock'] as const) {
@@ -158,45 +170,68 @@ function close(name: string, native: ArrayLike<number>, portable: ArrayLike<numb
 }
 
 function expectSame(native: TransportSolution, portable: TransportSolution, expected: Case): void {
-  const { problem, options, tolerance = 1e-9, countsDiffer = false } = expected
-  const { epsilon } = options
+  const { problem, options, agreement = 1e-9, loose = false } = expected
   const [n, m] = shapeOf(problem)
   expect(native.backend).to.equal('native')
   expect(portable.backend).to.equal('portable')
   expect(portable.status).to.equal(native.status)
-  if (!countsDiffer) {
-    expect(portable.iterations).to.equal(native.iterations)
-    expect(portable.newtonIterations).to.equal(native.newtonIterations)
-    expect(portable.passes).to.equal(native.passes)
-    close('history', native.history ?? [], portable.history ?? [], tolerance)
+  close('marginalError', [native.marginalError, 1], [portable.marginalError, 1], agreement)
+  // With epsilon in the scale: costs and potentials may be rounding errors only.
+  const costs = ({ value, regularizedValue, certificate }: TransportSolution) => [
+    options.epsilon,
+    value,
+    regularizedValue,
+    ...(certificate === undefined ? [] : [certificate.primal, certificate.dual]),
+  ]
+  close('costs', costs(native), costs(portable), agreement)
+  const newton = native.newtonIterations !== undefined
+  // Newton's directions are determined up to (1, -1), and so are the potentials of any solution.
+  const shift = newton ? native.potentials.f[0] - portable.potentials.f[0] : 0
+  if (!newton || !loose) {
+    const { f, g } = portable.potentials
+    close(
+      'f',
+      [...native.potentials.f, options.epsilon],
+      [...f.map((value) => value + shift), options.epsilon],
+      agreement,
+    )
+    close(
+      'g',
+      [...native.potentials.g, options.epsilon],
+      [...g.map((value) => value - shift), options.epsilon],
+      agreement,
+    )
   }
-  close('marginalError', [native.marginalError, 1], [portable.marginalError, 1], tolerance)
-  close('value', [native.value], [portable.value], tolerance)
-  close('regularizedValue', [native.regularizedValue], [portable.regularizedValue], tolerance)
-  expect(portable.certificate === undefined).to.equal(native.certificate === undefined)
-  if (native.certificate !== undefined && portable.certificate !== undefined) {
-    close('primal', [native.certificate.primal], [portable.certificate.primal], tolerance)
-    close('dual', [native.certificate.dual], [portable.certificate.dual], tolerance)
-  }
-  // With epsilon in the scale: potentials may be rounding errors only.
-  close('f', [...native.potentials.f, epsilon], [...portable.potentials.f, epsilon], tolerance)
-  close('g', [...native.potentials.g, epsilon], [...portable.potentials.g, epsilon], tolerance)
 
   const plans = [native.plan(), portable.plan()]
   expect(plans[1].shape).to.deep.equal(plans[0].shape)
-  close('plan', plans[0].data, plans[1].data, tolerance)
+  close('plan', plans[0].data, plans[1].data, agreement)
   const v = fill(m, random(11))
   const w = fill(n, random(12))
-  close('apply', native.apply(v), portable.apply(v), tolerance)
-  close('applyTranspose', native.applyTranspose(w), portable.applyTranspose(w), tolerance)
-  if (countsDiffer) return
+  close('apply', native.apply(v), portable.apply(v), agreement)
+  close('applyTranspose', native.applyTranspose(w), portable.applyTranspose(w), agreement)
+  if (agreement > 1e-9 || (newton && loose)) return
   for (const part of [0, 0.5, 0.99]) {
     const threshold = gapAbove(plans[0].data, part)
     const [sparse, twin] = [native.sparsePlan(threshold), portable.sparsePlan(threshold)]
     expect(twin.shape).to.deep.equal(sparse.shape)
     expect(twin.indptr).to.deep.equal(sparse.indptr)
     expect(twin.indices).to.deep.equal(sparse.indices)
-    close('sparsePlan', sparse.data, twin.data, tolerance)
+    close('sparsePlan', sparse.data, twin.data, agreement)
+  }
+}
+
+/** The same way to the solution. A Newton method may part with it by a few steps where rounding decides. */
+function expectSameCourse(native: TransportSolution, portable: TransportSolution): void {
+  if (native.newtonIterations === undefined) {
+    expect(portable.iterations).to.equal(native.iterations)
+    expect(portable.passes).to.equal(native.passes)
+    close('history', [...native.history!, 1], [...portable.history!, 1], 1e-12)
+  } else {
+    expect(portable.iterations).to.be.closeTo(native.iterations, 2 + 0.1 * native.iterations)
+    expect(portable.newtonIterations).to.be.closeTo(native.newtonIterations, 2 + 0.1 * native.iterations)
+    expect(portable.passes).to.be.closeTo(native.passes, 4 + 0.1 * native.passes)
+    expect(portable.history).to.have.length(portable.iterations)
   }
 }
 
@@ -219,24 +254,30 @@ describe('transport: native and portable give the same', () => {
     kernels('portable')
   })
 
-  for (const on of [sinkhornOn, adaptiveOn, paperOn]) {
+  for (const on of [sinkhornOn, adaptiveOn, paperOn, sparsePaperOn]) {
+    // The step that crosses a loose tolerance goes far beyond it, how far depends on rounding.
+    const tightened = ({ agreement, options }: Case) =>
+      on !== sinkhornOn && agreement === undefined && options.tolerance !== 0 ? { tolerance: 1e-12 } : {}
     const native = on('native')
     const portable = on('portable')
     describe(native.name, () => {
       for (const one of cases) {
         it(one.name, () => {
-          const options = { ...one.options, history: true }
-          expectSame(native.runSync(one.problem, options), portable.runSync(one.problem, options), one)
+          const options = { ...one.options, ...tightened(one), history: true }
+          const solutions = [native.runSync(one.problem, options), portable.runSync(one.problem, options)] as const
+          expectSame(...solutions, one)
+          const atFloor = on !== sinkhornOn && options.tolerance === 0
+          if (one.agreement === undefined && !atFloor) expectSameCourse(...solutions)
         })
       }
 
       it('a batch', async () => {
         const problems = cases.map(({ problem }) => problem)
-        const options = { epsilon: 0.2, tolerance: 1e-6 }
+        const options = { epsilon: 0.2, tolerance: on === sinkhornOn ? 1e-6 : 1e-12 }
         const solutions = await native.runBatch(problems, options)
         const twins = await portable.runBatch(problems, options)
-        problems.forEach((problem, k) => {
-          expectSame(solutions[k], twins[k], { name: '', problem, options })
+        cases.forEach((one, k) => {
+          expectSame(solutions[k], twins[k], { ...one, options, agreement: 1e-9 })
         })
       })
 

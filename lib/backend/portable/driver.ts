@@ -51,7 +51,7 @@ export function portableKernel<Job>(steps: (job: Job, monitor: Monitor) => Steps
       const monitor = new Monitor(control, false)
       const running = steps(job, monitor)
       while (!running.next().done) {
-        await null
+        await turn()
         if (control.signal?.aborted) break
         monitor.newSlice()
       }

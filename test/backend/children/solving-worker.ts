@@ -15,11 +15,13 @@ const endless = { epsilon: 1e-5, tolerance: 1e-15, maxIterations: 2 ** 31 - 1, b
 
 const plain = (solution: TransportSolution) => ({ ...solution.potentials, value: solution.value })
 
-if (what === 'solve') {
-  const [inBatch] = await sinkhornBatch([problem], options)
-  const solutions = [sinkhornSync(problem, options), await sinkhorn(problem, options), inBatch]
-  parentPort!.postMessage({ loaded: backend().name, solutions: solutions.map(plain) })
-} else {
+async function main(): Promise<void> {
+  if (what === 'solve') {
+    const [inBatch] = await sinkhornBatch([problem], options)
+    const solutions = [sinkhornSync(problem, options), await sinkhorn(problem, options), inBatch]
+    parentPort!.postMessage({ loaded: backend().name, solutions: solutions.map(plain) })
+    return
+  }
   const large = asProblem(randomDense(400, 500, 342))
   for (let k = 0; k < 4; k++) sinkhorn(k % 2 === 0 ? problem : large, endless).catch(() => {})
   sinkhornBatch([problem, large, problem], endless).catch(() => {})
@@ -31,3 +33,5 @@ if (what === 'solve') {
     }, 5)
   }
 }
+
+main()

@@ -9,6 +9,8 @@ import { segmentLength, type Watch, type Work } from './work.js'
 export class KernelSweep {
   /** sum |u_i r_i - a_i| with the u of before. */
   error = 0
+  /** u_i = r_i / a_i instead, so that s = K^T diag(1/a) K v. */
+  normal = false
   /** Some row sum was zero or not finite; its u is that of before. */
   unsafe = false
   private readonly rowError: Float64Array
@@ -62,9 +64,9 @@ export class KernelSweep {
     for (let k = 0; k < rows; k++) {
       const i = first + k
       const r = this.sums[k]
-      const scaled = this.a[i] / r
+      const scaled = this.normal ? r / this.a[i] : this.a[i] / r
       this.rowError[i] = Math.abs(this.u[i] * r - this.a[i])
-      if (r > 0 && scaled < Number.MAX_VALUE) this.u[i] = scaled
+      if (this.normal || (r > 0 && scaled < Number.MAX_VALUE)) this.u[i] = scaled
       else this.unsafe = true
     }
   }

@@ -4,11 +4,12 @@ import { Monitor, portableKernel, type Steps } from '../driver.js'
 import type { Report } from './context.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { sinkhorn } from './sinkhorn.js'
+import { sinkhornNewtonSparse } from './sinkhorn-newton-sparse.js'
 import type { Watch, Work } from './work.js'
 
 type Solver = (job: Omit<SolveJob, 'report'>, monitor: Watch) => Work<Report>
 
-const solvers: Record<BatchJob['method'], Solver> = { sinkhorn, sinkhornNewtonSparse: sinkhorn }
+const solvers: Record<BatchJob['method'], Solver> = { sinkhorn, sinkhornNewtonSparse }
 
 function solver(solve: Solver) {
   return portableKernel(function* (job: SolveJob, monitor: Monitor): Steps {
@@ -53,7 +54,7 @@ function finish<T>(work: Work<T>): T {
 
 export const portableTransport: TransportKernels = {
   sinkhorn: solver(sinkhorn),
-  sinkhornNewtonSparse: solver(solvers.sinkhornNewtonSparse),
+  sinkhornNewtonSparse: solver(sinkhornNewtonSparse),
   batch: portableKernel(batch),
   plan: portableKernel(formPlan),
   apply: portableKernel(applyPlan),

@@ -6,14 +6,15 @@ import { segmentLength, type Watch, type Work } from './work.js'
 
 /**
  * What multiplies row i once its sum r_i is known: 1; a_i / r_i (the Sinkhorn update of f, with rows that under- or
- * overflow rescued by their maximum); min(1, a_i / r_i) (the first half of rounding to the marginals); or scale_i.
+ * overflow rescued by their maximum); min(1, a_i / r_i) (the first half of rounding to the marginals); scale_i; or
+ * r_i / a_i (with weights v the column sums are P^T diag(1/a) P v).
  */
-export type Scaling = 'none' | 'sinkhorn' | 'capped' | 'given'
+export type Scaling = 'none' | 'sinkhorn' | 'capped' | 'given' | 'normal'
 
 /** A sweep over the rows of the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) that forms its entries on the fly. */
 export class PlanPass {
   scaling: Scaling = 'none'
-  /** For 'sinkhorn' and 'capped'. */
+  /** For 'sinkhorn', 'capped' and 'normal'. */
   a: Float64Array | null = null
   /** n: read when 'given', written otherwise (may be null when 'none'). */
   scale: Float64Array | null = null
@@ -91,6 +92,8 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
       scale![i] = factor
     } else if (scaling === 'given') {
       factor = scale![i]
+    } else if (scaling === 'normal') {
+      factor = sum / a![i]
     }
     if (rowSum !== null) rowSum[i] = sum
     if (rowCost !== null) rowCost[i] = sumCost

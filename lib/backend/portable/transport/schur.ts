@@ -31,8 +31,8 @@ export interface PlanOperator {
   forward(q: Float64Array, p: Float64Array): Work<void>
   /** w = S^T p */
   backward(p: Float64Array, w: Float64Array): Work<void>
-  /** The diagonal of S^T D^-1 S, or 0 where that takes a pass. */
-  normalDiagonal(diagonal: Float64Array): Work<void>
+  /** The diagonal of S^T D^-1 S, where it is worth the work. */
+  normalDiagonal?(diagonal: Float64Array): Work<void>
 }
 
 /**
@@ -80,7 +80,8 @@ export class SchurSolver {
     const w = this.product
     const jacobi = this.diagonal
 
-    yield* plan.normalDiagonal(jacobi)
+    jacobi.fill(0)
+    if (plan.normalDiagonal !== undefined) yield* plan.normalDiagonal(jacobi)
     for (let j = 0; j < kept; j++) jacobi[j] = Math.max(diagonal[j] - jacobi[j], 1e-14 * diagonal[j])
     for (let i = 0; i < eliminated; i++) pivotRight[i] = rightEliminated[i] / pivot[i]
     yield* plan.backward(pivotRight, r)
@@ -90,7 +91,7 @@ export class SchurSolver {
     let rzBefore = 1
     let iteration = 0
     for (; iteration < most; iteration++) {
-      if (!(size(r, kept) > target)) break
+      if (monitor.expired() || !(size(r, kept) > target)) break
       for (let j = 0; j < kept; j++) z[j] = r[j] / jacobi[j]
       const rz = innerProduct(r, z, kept)
       const beta = iteration === 0 ? 0 : rz / rzBefore

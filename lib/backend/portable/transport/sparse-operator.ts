@@ -22,7 +22,7 @@ export class SparseOperator implements PlanOperator {
     this.eliminated = Math.max(n, m)
     this.kept = Math.min(n, m)
     this.pivot = this.rowsEliminated ? system.diagonalA : system.diagonalB
-    this.blocks = blocksOf(lines.indptr)
+    this.blocks = lineBlocks(lines.indptr)
   }
 
   static *of(rows: CsrParts, n: number, m: number, system: NewtonSystem, monitor: Watch): Work<SparseOperator> {
@@ -58,7 +58,6 @@ export class SparseOperator implements PlanOperator {
 
   *normalDiagonal(diagonal: Float64Array): Work<void> {
     const { lines, blocks, pivot, monitor } = this
-    diagonal.fill(0, 0, this.kept)
     for (let k = 0; k + 1 < blocks.length; k++) {
       squareLines(lines, blocks[k], blocks[k + 1], pivot, diagonal)
       if (monitor.due()) yield
@@ -67,7 +66,7 @@ export class SparseOperator implements PlanOperator {
 }
 
 /** Where to cut the lines so that each block holds at most a segment's worth of entries, or is one line. */
-function blocksOf(indptr: Int32Array): number[] {
+export function lineBlocks(indptr: Int32Array): number[] {
   const blocks = [0]
   let first = 0
   for (let i = 1; i + 1 < indptr.length; i++) {

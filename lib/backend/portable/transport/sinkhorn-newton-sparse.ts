@@ -1,0 +1,289 @@
+// Sinkhorn-Newton-Sparse (Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao, Ying 2024, arXiv 2401.12253):
+// Newton's method on the entropic dual with the Hessian sparsified, after Sinkhorn iterations. The adaptive form below
+// replaces the fixed numbers of the paper: the Sinkhorn stage by a continuation in epsilon, the sparsity by a threshold
+// that falls with the gradient. The paper's own form is in sinkhorn-newton-paper.ts.
+
+import type { CsrParts, SolveJob } from '../../kernels.js'
+import { certify, measure } from './certificate.js'
+import { type Context, openContext, type Report, status } from './context.js'
+import { DenseOperator } from './dense-operator.js'
+import { Dual } from './dual.js'
+import { LogSweep } from './log-sweep.js'
+import { Progress } from './newton.js'
+import { type NewtonSystem, type PlanOperator, SchurSolver } from './schur.js'
+import { sinkhornNewtonPaper } from './sinkhorn-newton-paper.js'
+import { SparseOperator } from './sparse-operator.js'
+import { ThresholdPass, thresholdPass } from './threshold-pass.js'
+import type { Watch, Work } from './work.js'
+
+/** The first epsilon is the range of the costs over this. */
+const startDivisor = 20
+/** About what epsilon is divided by from stage to stage. */
+const stageFactor = 2
+/** Of all stages but the last. */
+const stageTolerance = 1e-2
+/** At most, of all stages but the last. */
+const stageIterations = 30
+const entrySweeps = 3
+const fallbackSweeps = 5
+const denseSweeps = 2
+/** A warm start is taken from here on. */
+const warmError = 0.1
+const largestTheta = 0.1
+const smallestTheta = 1e-12
+/** More kept entries than this make a sparse matrix no cheaper. */
+const keptFraction = 0.1
+/** Of the Newton direction, at most. */
+const mostInexactness = 0.1
+const mostConjugateGradients = 2000
+const mostShifts = 6
+const leastStep = 1 / 32
+const leastShiftedStep = 1 / 8
+/** Costs further above the least than this many epsilon count as forbidden when the continuation is laid out. */
+const widestRange = 1e9
+
+class Adaptive {
+  private readonly progress: Progress
+  private readonly dual: Dual
+  private readonly logSweep: LogSweep
+  private readonly schur: SchurSolver
+  private readonly diagonalA: Float64Array
+  private readonly diagonalB: Float64Array
+  private readonly logA: Float64Array
+  private readonly logB: Float64Array
+  private readonly beforeF: Float64Array
+  private readonly beforeG: Float64Array
+  private beforeEpsilon = 0
+  private readonly range: number
+  private readonly stages: number
+  /** Of the epsilons of two stages. */
+  private readonly ratio: number
+  private kept: CsrParts | null = null
+  private leastTheta = smallestTheta
+  private weakBlocks = 0
+  private useDense = false
+
+  constructor(private readonly context: Context) {
+    const { problem, settings, range } = context
+    const { n, m, a, b } = problem
+    const { epsilon } = settings
+    this.progress = new Progress(context)
+    this.dual = new Dual(context)
+    this.logSweep = new LogSweep(n, m)
+    this.schur = new SchurSolver(n, m)
+    this.diagonalA = new Float64Array(n)
+    this.diagonalB = new Float64Array(m)
+    this.logA = a.map(Math.log)
+    this.logB = b.map(Math.log)
+    this.beforeF = new Float64Array(n)
+    this.beforeG = new Float64Array(m)
+    this.range = Math.min(range.most - range.least, widestRange * epsilon)
+    const first = Math.max(this.range / startDivisor, epsilon)
+    const halvings = Math.round(Math.log(first / epsilon) / Math.log(stageFactor))
+    this.stages = first > epsilon ? Math.max(halvings, 1) : halvings
+    this.ratio = this.stages === 0 ? 1 : (epsilon / first) ** (1 / this.stages)
+  }
+
+  *run(): Work<void> {
+    const { dual, progress, stages } = this
+    const { settings } = this.context
+    for (let k = yield* this.start(); ; k++) {
+      const last = k === stages
+      if (last) progress.watch(dual.point)
+      yield* this.solveStage(last ? settings.tolerance : stageTolerance, last)
+      if (progress.over() || last) break
+      yield* this.enterStage(k + 1)
+    }
+    if (dual.epsilon !== settings.epsilon) {
+      // Stopped on the way: potentials of a larger epsilon say little about the plan at this one.
+      dual.epsilon = settings.epsilon
+      yield* this.sweep()
+    }
+    progress.finish(dual.point)
+  }
+
+  private epsilonOf(stage: number): number {
+    const { epsilon } = this.context.settings
+    return stage === this.stages ? epsilon : epsilon * this.ratio ** (stage - this.stages)
+  }
+
+  /** Returns the first stage. A warm start skips those that are coarser than its error calls for. */
+  private *start(): Work<number> {
+    const { dual, stages } = this
+    const { f, g } = this.context
+    const { point } = dual
+    if (f.some(nonzero) || g.some(nonzero)) {
+      for (let k = stages; k >= 0; k -= 2) {
+        point.f.set(f)
+        point.g.set(g)
+        dual.epsilon = this.epsilonOf(k)
+        if (k < stages) yield* this.sweep()
+        yield* dual.evaluate(point)
+        if (point.error <= warmError) return k
+      }
+      point.f.fill(0)
+      point.g.fill(0)
+    }
+    dual.epsilon = this.epsilonOf(0)
+    yield* this.sinkhorn(entrySweeps, stageTolerance)
+    return 0
+  }
+
+  /**
+   * Potentials over the weights, f - epsilon log a and g - epsilon log b, are nearly linear in epsilon: they are
+   * extrapolated along the line through the last two stages.
+   */
+  private *enterStage(k: number): Work<void> {
+    const { dual, beforeEpsilon } = this
+    const from = dual.epsilon
+    const to = this.epsilonOf(k)
+    const t = beforeEpsilon > 0 ? (from - to) / (beforeEpsilon - from) : 0
+    extrapolate(dual.point.f, this.logA, this.beforeF, from, to, t)
+    extrapolate(dual.point.g, this.logB, this.beforeG, from, to, t)
+    this.beforeEpsilon = from
+    dual.epsilon = to
+    yield* this.sinkhorn(entrySweeps, stageTolerance)
+  }
+
+  private *solveStage(target: number, last: boolean): Work<void> {
+    const { dual, progress } = this
+    this.leastTheta = smallestTheta
+    this.useDense = false
+    dual.store = null
+    this.weakBlocks = 0
+    for (let iteration = 0; last || iteration < stageIterations; iteration++) {
+      if (dual.point.error <= target || progress.over()) return
+      yield* this.iterate(target)
+    }
+  }
+
+  private *iterate(target: number): Work<void> {
+    const { dual, progress } = this
+    const { error } = dual.point
+    dual.differentiate()
+    if (!this.useDense && !(yield* this.sparsify())) {
+      // Plans this smooth are what Sinkhorn is good at; if it is not, Newton with the whole plan.
+      yield* this.sinkhorn(denseSweeps, 0)
+      this.weakBlocks = dual.point.error > error / 2 ? this.weakBlocks + 1 : 0
+      if (this.weakBlocks === 2) yield* this.switchToDense()
+      return
+    }
+    if (yield* this.newton(target)) {
+      this.context.report.newtonIterations++
+      progress.record(dual.point, dual.roundoff())
+    } else {
+      yield* this.sinkhorn(fallbackSweeps, 0)
+    }
+  }
+
+  /**
+   * S: entries with P_ij >= theta min(rowSum_i / m, columnSum_j / n), so that no row and no column loses more than its
+   * theta-th part. False if that is too many even for the largest theta. Compares exponents: no pass over the plan.
+   */
+  private *sparsify(): Work<boolean> {
+    const { cost, monitor, problem } = this.context
+    const { n, m } = problem
+    const { f, g, rowSum, columnSum, error } = this.dual.point
+    const rowLog = rowSum.map((total) => Math.log(total / m))
+    const columnLog = columnSum.map((total) => Math.log(total / n))
+    for (let theta = Math.max(error, this.leastTheta); ; theta *= 100) {
+      theta = Math.min(theta, largestTheta)
+      const pass = new ThresholdPass(this.dual.epsilon, f, g, Math.log(theta))
+      pass.rowLog = rowLog
+      pass.columnLog = columnLog
+      pass.most = Math.max(Math.floor(keptFraction * n * m), 4 * (n + m))
+      this.kept = yield* thresholdPass(cost, pass, monitor)
+      if (this.kept !== null) return true
+      if (theta === largestTheta) return false
+      this.leastTheta = Math.min(100 * theta, largestTheta)
+    }
+  }
+
+  /** The Newton direction, shifted if the line search calls for it, and a step along it. */
+  private *newton(target: number): Work<boolean> {
+    const { dual, schur, diagonalA, diagonalB, range, useDense } = this
+    const { mass, problem, monitor } = this.context
+    const { error, rowSum, columnSum } = dual.point
+    const inexactness = Math.min(mostInexactness, Math.max(error, (1e-3 * target) / error))
+    // In units of the Hessian times epsilon.
+    const firstShift = 0.1 * dual.gradientNorm * Math.min(1, dual.epsilon / range)
+    let shift = (1e-14 * mass) / Math.max(problem.n, problem.m)
+    for (let attempt = 0; attempt <= mostShifts; attempt++) {
+      for (let i = 0; i < diagonalA.length; i++) diagonalA[i] = rowSum[i] + shift
+      for (let j = 0; j < diagonalB.length; j++) diagonalB[j] = columnSum[j] + shift
+      const system = { diagonalA, diagonalB, x: dual.x, y: dual.y }
+      const plan = yield* this.planOf(system)
+      yield* schur.solve(plan, system, inexactness * error * mass, mostConjugateGradients, dual.p, dual.q, monitor)
+      if (dual.setSlope()) {
+        const least = attempt === mostShifts ? leastStep : leastShiftedStep
+        const alpha = useDense ? 1 : yield* dual.allowedStep(this.kept!, least)
+        if (alpha > 0 && (yield* dual.search(alpha, least)) > 0) return true
+        if (dual.atRoundoff() || useDense) return false
+      }
+      shift = Math.max(10 * shift, firstShift)
+    }
+    return false
+  }
+
+  private *planOf(system: NewtonSystem): Work<PlanOperator> {
+    const { context, dual } = this
+    if (this.useDense) return new DenseOperator(context, dual, system)
+    return yield* SparseOperator.of(this.kept!, context.problem.n, context.problem.m, system, context.monitor)
+  }
+
+  private *switchToDense(): Work<void> {
+    const { problem } = this.context
+    this.useDense = true
+    if (problem.metric !== 'dense') return
+    this.dual.store = new Float64Array(problem.n * problem.m)
+    yield* this.dual.evaluate(this.dual.point)
+  }
+
+  private *sweep(): Work<void> {
+    const { cost, problem, report, monitor } = this.context
+    const { epsilon, point } = this.dual
+    report.passes += yield* this.logSweep.run(cost, problem, epsilon, point.f, point.g, monitor)
+  }
+
+  /** A block of Sinkhorn iterations, cut short once the error before one of them was small enough. */
+  private *sinkhorn(count: number, target: number): Work<void> {
+    const { dual, logSweep, context } = this
+    for (let k = 0; k < count; k++) {
+      yield* this.sweep()
+      if (logSweep.error <= target * context.mass) break
+    }
+    yield* dual.evaluate(dual.point)
+    this.progress.record(dual.point, dual.roundoff())
+  }
+}
+
+function nonzero(value: number): boolean {
+  return value !== 0
+}
+
+function extrapolate(
+  potential: Float64Array,
+  logWeight: Float64Array,
+  before: Float64Array,
+  from: number,
+  to: number,
+  t: number,
+): void {
+  for (let i = 0; i < potential.length; i++) {
+    const relative = potential[i] - from * logWeight[i]
+    potential[i] = relative + t * (relative - before[i]) + to * logWeight[i]
+    before[i] = relative
+  }
+}
+
+export function* sinkhornNewtonSparse(job: Omit<SolveJob, 'report'>, monitor: Watch): Work<Report> {
+  const context = yield* openContext(job, monitor)
+  const { settings, report } = context
+  if (settings.paper) yield* sinkhornNewtonPaper(context)
+  else yield* new Adaptive(context).run()
+  yield* measure(context)
+  if (report.marginalError <= settings.tolerance) report.status = status.converged
+  else if (report.status === status.converged) report.status = status.stalled
+  if (settings.certificate) yield* certify(context)
+  return report
+}
