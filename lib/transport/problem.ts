@@ -94,16 +94,16 @@ const problemNames: ReadonlySet<string> = new Set(['cost', 'a', 'b'])
 /** Below this many bytes the cost is copied, so that the caller may go on using the memory. */
 const copiedBytes = 2 ** 20
 
-export function checkProblem(problem: TransportProblem, copySmall: boolean, name = ''): CheckedProblem {
+export function checkProblem(problem: TransportProblem, copySmall: boolean): CheckedProblem {
   if (typeof problem !== 'object' || problem === null) {
-    throw new ExtremaError('ERR_SHAPE', `${name}problem: expected { cost, a, b }, got ${describe(problem)}`)
+    throw new ExtremaError('ERR_SHAPE', `problem: expected { cost, a, b }, got ${describe(problem)}`)
   }
-  checkNames(`${name}problem`, problem, problemNames)
-  const cost = readCost(problem.cost, copySmall, name)
+  checkNames('problem', problem, problemNames)
+  const cost = readCost(problem.cost, copySmall)
   const { n, m } = cost
-  const a = readWeights(`${name}a`, problem.a, n, m, n)
-  const b = readWeights(`${name}b`, problem.b, m, n, m, true)
-  balance(a.total, b, name)
+  const a = readWeights('a', problem.a, n, m, n)
+  const b = readWeights('b', problem.b, m, n, m, true)
+  balance(a.total, b)
   // Written out: spreading an object costs more than a small solve.
   const { metric, x, y, d } = cost
   const full = { n, m, metric, x, y, d, a: a.weights, b: b.weights }
@@ -115,16 +115,16 @@ export function checkProblem(problem: TransportProblem, copySmall: boolean, name
 
 type CostPart = Omit<TransportProblemData, 'a' | 'b'>
 
-function readCost(cost: TransportProblem['cost'], copySmall: boolean, name: string): CostPart {
+function readCost(cost: TransportProblem['cost'], copySmall: boolean): CostPart {
   if (typeof cost === 'object' && cost !== null && (cost as PointCloudCost).kind === 'points') {
     return readPoints(cost as PointCloudCost, copySmall, `${name}cost`)
   }
   const given = cost as MatrixLike
-  const matrix = toDenseMatrix(`${name}cost`, given)
+  const matrix = toDenseMatrix('cost', given)
   if (matrix.rows === 0 || matrix.columns === 0) {
     throw new ExtremaError(
       'ERR_SHAPE',
-      `${name}cost: expected a non-empty matrix, got ${shapeText(matrix.rows, matrix.columns)}`,
+      `cost: expected a non-empty matrix, got ${shapeText(matrix.rows, matrix.columns)}`,
     )
   }
   const data = copySmall ? copyIfSmall(matrix.data) : matrix.data
@@ -167,7 +167,7 @@ function readWeights(
   own: number,
   columns = false,
 ): Weights {
-  if (given === undefined) return { weights: new Float64Array(length).fill(1 / length), total: 1, zeros: false }
+  if (given === undefined) return { weights: uniformWeights(length), total: 1, zeros: false }
   const vector = toFloat64(name, given)
   if (vector.length !== length) {
     const shape = columns ? shapeText(other, own) : shapeText(own, other)
@@ -195,16 +195,24 @@ function readWeights(
 }
 
 /** Rescales b to the total of a, if they differ by rounding only. */
-function balance(total: number, b: Weights, name: string): void {
+function balance(total: number, b: Weights): void {
   if (b.total === total) return
   if (Math.abs(b.total - total) > 1e-6 * total) {
     throw new ExtremaError(
       'ERR_MASS',
-      `${name}a, ${name}b: expected equal totals (to 1e-6), got ${total} and ${b.total}; rescale one of them`,
+      `a, b: expected equal totals (to 1e-6), got ${total} and ${b.total}; rescale one of them`,
     )
   }
   const factor = total / b.total
-  for (let j = 0; j < b.weights.length; j++) b.weights[j] *= factor
+  b.weights = b.weights.map((weight) => weight * factor) // never in place: uniform weights are shared
+}
+
+let uniform = new Float64Array(0)
+
+/** The same array for the same length, as the problems of a batch ask for it over and over; nobody writes to weights. */
+function uniformWeights(length: number): Float64Array {
+  if (uniform.length !== length) uniform = new Float64Array(length).fill(1 / length)
+  return uniform
 }
 
 function positiveIndices(weights: Float64Array): Int32Array {

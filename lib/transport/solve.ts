@@ -92,7 +92,7 @@ export async function solveBatch(
     )
   }
   if (problems.length === 0) return []
-  const checked = problems.map((problem, k) => checkProblem(problem, false, `problems[${k}].`))
+  const checked = problems.map(checkItem)
   const job: BatchJob = {
     method,
     problems: checked.map((problem) => problem.reduced),
@@ -125,6 +125,15 @@ export async function solveBatch(
     solutions.push(makeSolution(method, problem, options, chosen.name, f, g, report, null, elapsed / checked.length))
   }
   return solutions
+}
+
+function checkItem(problem: TransportProblem, k: number): CheckedProblem {
+  try {
+    return checkProblem(problem, false)
+  } catch (error) {
+    if (!(error instanceof ExtremaError)) throw error
+    throw new ExtremaError(error.code, `problems[${k}].${error.message}`, { cause: error })
+  }
 }
 
 interface Potentials {

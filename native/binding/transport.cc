@@ -130,14 +130,14 @@ void solveBatch(Solver solver, const std::vector<BatchItem>& items, Options opti
   if (failure.code != nullptr) throw Error(failure.code, failure.message);
 }
 
-// (job, wantsProgress, timeLimit, parameters, newton, shapes, x[], y[], a[], b[], f, g, reports)
-// shapes: n, m, d, metric of each problem.
+// (job, wantsProgress, timeLimit, parameters, newton, shapes, x[], y[], a, b, f, g, reports)
+// shapes: n, m, d, metric of each problem; a, b, f, g, reports: those of all problems, one behind the other.
 Napi::Value batch(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
   const Solver solver = info[4].As<Napi::Boolean>().Value() ? transport::sinkhornNewtonSparse : transport::sinkhorn;
   const Doubles shapes = float64s(info[5]);
   const auto x = info[6].As<Napi::Array>(), y = info[7].As<Napi::Array>();
-  const auto a = info[8].As<Napi::Array>(), b = info[9].As<Napi::Array>();
+  const double *a = float64s(info[8]).data, *b = float64s(info[9]).data;
   double* f = float64s(info[10]).data;
   double* g = float64s(info[11]).data;
   double* reports = float64s(info[12]).data;
@@ -147,9 +147,12 @@ Napi::Value batch(const Napi::CallbackInfo& info) {
     double own[kEpsilon + 1];
     std::copy_n(shapes.data + 4 * size_t{k}, 4, own);
     own[kEpsilon] = parameters[kEpsilon];
-    Problem problem = readProblem(own, x.Get(k), y.Get(k));
-    problem.a = float64s(a.Get(k)).data;
-    problem.b = float64s(b.Get(k)).data;
+    const bool dense = static_cast<Metric>(static_cast<int>(own[kMetric])) == Metric::dense;
+    Problem problem = readProblem(own, x.Get(k), dense ? info.Env().Null() : y.Get(k));
+    problem.a = a;
+    problem.b = b;
+    a += problem.n;
+    b += problem.m;
     items[k] = {problem, f, g, reports + k * kReportLength};
     f += problem.n;
     g += problem.m;

@@ -123,7 +123,7 @@ export class Runtime {
 
 /** Non-empty arrays only are ever passed, so an empty one has lost its buffer. */
 function wasDetached(buffer: unknown): boolean {
-  return ArrayBuffer.isView(buffer) && buffer.byteLength === 0
+  return Array.isArray(buffer) ? buffer.some(wasDetached) : ArrayBuffer.isView(buffer) && buffer.byteLength === 0
 }
 
 export function asExtremaError(error: unknown): unknown {
