@@ -117,7 +117,7 @@ type CostPart = Omit<TransportProblemData, 'a' | 'b'>
 
 function readCost(cost: TransportProblem['cost'], copySmall: boolean): CostPart {
   if (typeof cost === 'object' && cost !== null && (cost as PointCloudCost).kind === 'points') {
-    return readPoints(cost as PointCloudCost, copySmall, `${name}cost`)
+    return readPoints(cost as PointCloudCost, copySmall)
   }
   const given = cost as MatrixLike
   const matrix = toDenseMatrix('cost', given)
@@ -132,15 +132,15 @@ function readCost(cost: TransportProblem['cost'], copySmall: boolean): CostPart 
 }
 
 /** Checked again at every use: since pointCloud made it, its memory may have changed, or gone. */
-function readPoints(cost: PointCloudCost, copySmall: boolean, name: string): CostPart {
-  const metric = oneOf(`${name}.metric`, cost.metric, pointMetrics, 'sqeuclidean')
+function readPoints(cost: PointCloudCost, copySmall: boolean): CostPart {
+  const metric = oneOf('cost.metric', cost.metric, pointMetrics, 'sqeuclidean')
   const [x, y] = (['x', 'y'] as const).map((side) => {
-    const { data, rows, columns } = toDenseMatrix(`${name}.${side}`, asMatrix(cost[side]))
-    checkPoints(`${name}.${side}`, data, columns, metric)
+    const { data, rows, columns } = toDenseMatrix(`cost.${side}`, asMatrix(cost[side]))
+    checkPoints(`cost.${side}`, data, columns, metric)
     return { data: copySmall ? copyIfSmall(data) : data, rows, columns }
   })
   if (x.rows === 0 || x.columns === 0 || y.rows === 0 || y.columns !== x.columns) {
-    throw new ExtremaError('ERR_SHAPE', `${name}: expected a cost made by pointCloud, got another object`)
+    throw new ExtremaError('ERR_SHAPE', 'cost: expected a cost made by pointCloud, got another object')
   }
   return { n: x.rows, m: y.rows, metric, x: x.data, y: y.data, d: x.columns }
 }

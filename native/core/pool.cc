@@ -8,8 +8,8 @@
 namespace extrema {
 
 namespace {
-// Long enough to catch the next of a row of awaited calls, short enough not to be seen in CPU time.
-constexpr std::chrono::microseconds kSpin{40};
+// Long enough to catch the next of a row of awaited calls: waking a sleeping thread costs more than most small solves.
+constexpr std::chrono::microseconds kSpin{200};
 }  // namespace
 
 Pool& Pool::instance() {

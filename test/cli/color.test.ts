@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { type DecodedPng, decode, encode } from 'fast-png'
 import { decode as decodeJpegFile } from 'jpeg-js'
+import { recolor } from '../../lib/cli/color/recolor.js'
 import { colorSpace } from '../../lib/cli/image/color-space.js'
 import { entropicMap } from '../../lib/cli/image/entropic-map.js'
 import { pointCloud, sinkhorn } from '../../lib/transport/index.js'
@@ -82,6 +83,19 @@ describe('cli: extrema color', () => {
     const result = await color(image, image, '--epsilon', '1e-5', '--samples', '500')
     expect(result.depth).to.equal(16)
     expect(meanDifference(result.data, decode(readFileSync(image)).data)).to.be.below(3 * 257)
+  })
+
+  it('adds what 8 bits leave of 16 to the mapped colour', async () => {
+    const rgba = Uint16Array.from([1000, 20000, 65535, 65535, 30001, 30100, 129, 65535])
+    const palette = Float64Array.of(0.5, 0.25, 0.75) // where all colours go
+    const space = colorSpace('rgb')
+    const deep = { width: 2, height: 1, rgba, hasAlpha: false }
+    const { picture } = await recolor(deep, palette, new Float64Array(1), space, 0.1, signal)
+    rgba.forEach((value, k) => {
+      const rest = value - 257 * Math.round(value / 257)
+      const expected = k % 4 === 3 ? 65535 : 65535 * palette[k % 4]! + rest
+      expect(picture.rgba[k]).to.be.closeTo(expected, 0.51)
+    })
   })
 
   it('paints a grey picture', async () => {

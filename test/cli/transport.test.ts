@@ -149,6 +149,70 @@ describe('cli: extrema transport', () => {
     expect(result.value).to.be.closeTo(4, 1e-9)
   })
 
+  it('gives a side without weights the total of the other', async () => {
+    const source = scratch.file(
+      'source.csv',
+      csv(
+        [
+          [0, 6],
+          [1, 2],
+        ],
+        ['x', 'w'],
+      ),
+    )
+    const target = scratch.file('target.csv', csv([[0], [1]], ['x']))
+    const out = scratch.path('plan.csv')
+    const args = ['transport', source, target, '--source-weights', 'w', '--epsilon', '0.01', '--json', '--out', out]
+    const { stdout } = await cli(args)
+    expect(JSON.parse(stdout).target).to.deep.include({ mass: 8, weights: 'uniform' })
+    const moved = triplets(readFileSync(out, 'utf8')).filter(({ mass }) => mass > 1e-3)
+    expect(moved.map(({ source: i, target: j, mass }) => [i, j, Math.round(mass)])).to.deep.equal([
+      [0, 0, 4],
+      [0, 1, 2],
+      [1, 1, 2],
+    ])
+  })
+
+  it('leaves out the row numbers of data frames, and takes the columns it is told', async () => {
+    const frame = csv(
+      [
+        [0, 5, 1, 'a'],
+        [1, 7, 2, 'b'],
+      ],
+      ['', 'x', 'y', 'name'],
+    )
+    const path = scratch.file('frame.csv', frame)
+    const read = async (...options: string[]) =>
+      JSON.parse((await cli(['transport', path, path, '--json', ...options])).stdout)
+    expect((await read()).source).to.deep.include({ count: 2, dimension: 2 })
+    expect((await read('--columns', 'y')).source.dimension).to.equal(1)
+    expect((await read('--columns', '1,2,3')).source.dimension).to.equal(3)
+  })
+
+  it('forbids the pairs whose cost is inf', async () => {
+    const weights = scratch.file('weights.csv', csv([[1], [1]]))
+    const cost = scratch.file(
+      'cost.csv',
+      csv([
+        ['inf', 5],
+        [3, 'Infinity'],
+      ]),
+    )
+    const { code, stdout } = await cli(['transport', weights, weights, '--cost-matrix', cost, '--json'])
+    expect(code).to.equal(0)
+    expect(JSON.parse(stdout).value).to.be.closeTo(8, 1e-9)
+    const none = scratch.file(
+      'none.csv',
+      csv([
+        ['inf', 5],
+        ['inf', 3],
+      ]),
+    )
+    const infeasible = await cli(['transport', weights, weights, '--cost-matrix', none])
+    expect(infeasible.code).to.equal(2)
+    expect(infeasible.stderr).to.match(/^error: .*\n$/)
+  })
+
   it('scales both sides to 1 with --normalize, and prints the default epsilon for people', async () => {
     const source = scratch.file(
       'source.csv',

@@ -31,9 +31,7 @@ type Case = [ErrorCode, RegExp | string]
 async function refuses(methods: Method[], problem: Wrong, [code, message]: Case): Promise<void> {
   const pattern = message instanceof RegExp ? message.source.replace(/^\^/, '') : escapeText(message)
   const text = new RegExp(`^${pattern}${message instanceof RegExp ? '' : '$'}`)
-  const batched = new RegExp(
-    `^problems\\[1\\]\\.${text.source.slice(1)}`.replaceAll(/, b: /g, ', problems\\[1\\]\\.b: '),
-  )
+  const batched = new RegExp(`^problems\\[1\\]\\.${text.source.slice(1)}`)
   for (const method of methods) {
     expectError(() => method.runSync(problem, options), code, text)
     await expectRejection(method.run(problem, options), code, text)
