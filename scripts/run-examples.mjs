@@ -1,5 +1,5 @@
 // Runs what the documentation promises: every ```ts block of README.md and docs/ that imports from extrema, and every
-// program directly under examples/. Each runs alone, from the sources, and must exit with 0 and print no warning.
+// program directly under examples/ but the demo, which is "make demo". Each runs alone, from the sources, and must exit with 0 and print no warning.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -9,7 +9,7 @@ rmSync(stage, { recursive: true, force: true })
 mkdirSync(stage, { recursive: true })
 
 const pages = ['README.md', ...list('docs', '.md')].filter((page) => existsSync(page))
-const programs = list('examples', '.ts')
+const programs = list('examples', '.ts').filter((program) => path.basename(program) !== 'demo.ts')
 for (const page of pages) {
   for (const [index, block] of [...readFileSync(page, 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].entries()) {
     if (!/from 'extrema/.test(block[1])) continue

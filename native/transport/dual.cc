@@ -10,6 +10,7 @@ namespace extrema::transport {
 namespace {
 
 constexpr double kArmijo = 1e-4;
+constexpr size_t kBlock = 512;
 
 }  // namespace
 
@@ -76,7 +77,6 @@ double Dual::allowedStep(const Sparse& kept, double least) {
   if (atRoundoff()) return 1;
   const size_t count = kept.value.size();
   change_.resize(count);
-  exponential_.resize(count);
   double largest = 0;
   for (size_t i = 0; i < n_; i++) {
     for (size_t k = kept.start[i]; k < kept.start[i + 1]; k++) {
@@ -84,16 +84,20 @@ double Dual::allowedStep(const Sparse& kept, double least) {
       largest = std::max(largest, std::fabs(change_[k]));
     }
   }
-  double alpha = 1;
-  for (; alpha >= least; alpha /= 2) {
-    if (alpha * largest < 0.1) break;
-    for (size_t k = 0; k < count; k++) exponential_[k] = alpha * change_[k];
-    expArray(exponential_.data(), exponential_.data(), count);
+  for (double alpha = 1; alpha >= least; alpha /= 2) {
+    if (alpha * largest < 0.1) return alpha;
     double loss = 0;
-    for (size_t k = 0; k < count; k++) loss += kept.value[k] * (exponential_[k] - 1 - alpha * change_[k]);
-    if (alpha * slope_ * (1 - kArmijo) >= loss) break;
+    for (size_t first = 0; first < count; first += kBlock) {
+      const size_t size = std::min(kBlock, count - first);
+      const double *change = change_.data() + first, *value = kept.value.data() + first;
+      double exponential[kBlock];
+      for (size_t k = 0; k < size; k++) exponential[k] = alpha * change[k];
+      expArray(exponential, exponential, size);
+      for (size_t k = 0; k < size; k++) loss += value[k] * (exponential[k] - 1 - alpha * change[k]);
+    }
+    if (alpha * slope_ * (1 - kArmijo) >= loss) return alpha;
   }
-  return alpha >= least ? alpha : 0;
+  return 0;
 }
 
 double Dual::search(double alpha, double least) {

@@ -29,7 +29,8 @@ class Dual {
   //   F(alpha) - F(0) = alpha slope - sum P (exp(alpha d) - 1 - alpha d),
   // where all terms of the sum are >= 0: what those of S rule out need not be tried on the whole plan.
   double allowedStep(const Sparse& kept, double least);
-  // Armijo's rule with the steps alpha, alpha / 2, … >= least; `point` moves. Returns the step, 0 if none will do.
+  // Armijo's rule with the steps alpha, alpha / 2, … >= least; `point` moves. Returns the step, 0 if none
+  // will do.
   double search(double alpha, double least);
 
   // Rounding hides the gain of the step: only the error can tell.
@@ -54,7 +55,7 @@ class Dual {
   DualPoint trial_;
   double slope_ = 0, magnitude_ = 0;
   Aligned<double> work_;
-  std::vector<double> change_, exponential_;
+  std::vector<double> change_;  // d of the kept entries
 };
 
 }  // namespace extrema::transport

@@ -15,25 +15,34 @@ constexpr size_t kGemmBlockRows = 64;
 
 double at(const double* p64, const float* p32, size_t i) { return p64 != nullptr ? p64[i] : p32[i]; }
 
-// The cost across the box around all points: a bound of every cost.
-double boundingDiameter(const Problem& problem) {
+// A bound of every cost: across the box around all points, or by way of their mean, whichever is less.
+double boundingDiameter(const Problem& problem, const std::vector<double>& mean) {
   if (problem.metric == Metric::cosine) return 2;
-  double total = 0;
-  for (size_t k = 0; k < problem.d; k++) {
-    double least = std::numeric_limits<double>::infinity(), most = -least;
-    const auto visit = [&](const double* p64, const float* p32, size_t count) {
-      for (size_t i = 0; i < count; i++) {
-        const double value = at(p64, p32, i * problem.d + k);
-        least = std::min(least, value);
-        most = std::max(most, value);
+  const bool absolute = problem.metric == Metric::cityblock;
+  std::vector<double> least(problem.d, std::numeric_limits<double>::infinity());
+  std::vector<double> most(problem.d, -std::numeric_limits<double>::infinity());
+  const auto radius = [&](const double* p64, const float* p32, size_t count) {
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) {
+      double total = 0;
+      for (size_t k = 0; k < problem.d; k++) {
+        const double value = at(p64, p32, i * problem.d + k), offset = value - mean[k];
+        least[k] = std::min(least[k], value);
+        most[k] = std::max(most[k], value);
+        total += absolute ? std::fabs(offset) : offset * offset;
       }
-    };
-    visit(problem.x64, problem.x32, problem.n);
-    visit(problem.y64, problem.y32, problem.m);
-    const double side = most - least;
-    total += problem.metric == Metric::cityblock ? side : side * side;
+      largest = std::max(largest, absolute ? total : std::sqrt(total));
+    }
+    return largest;
+  };
+  const double radii = radius(problem.x64, problem.x32, problem.n) + radius(problem.y64, problem.y32, problem.m);
+  double box = 0;
+  for (size_t k = 0; k < problem.d; k++) {
+    const double side = most[k] - least[k];
+    box += absolute ? side : side * side;
   }
-  return problem.metric == Metric::euclidean ? std::sqrt(total) : total;
+  if (problem.metric == Metric::sqeuclidean) return std::min(box, radii * radii);
+  return std::min(absolute ? box : std::sqrt(box), radii);
 }
 
 }  // namespace
@@ -67,7 +76,7 @@ Geometry<T>::Geometry(const Problem& problem)
   };
   place(problem.x64, problem.x32, n, x.data(), d, 1);
   place(problem.y64, problem.y32, m, yT.data(), 1, pitch);
-  diameter = boundingDiameter(problem);
+  diameter = boundingDiameter(problem, mean);
 
   gemm = d >= kGemmDimension && metric != Metric::cityblock;
   if (!gemm) return;

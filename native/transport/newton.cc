@@ -7,8 +7,8 @@ namespace extrema::transport {
 
 namespace {
 
-// An error that falls by less than a tenth in this many iterations does not fall any more, the second if rounding
-// explains it.
+// An error that falls by less than a tenth in this many iterations does not fall any more, the second if
+// rounding explains it.
 constexpr int kPatience = 100, kPatienceAtRoundoff = 3;
 constexpr double kRoundoffs = 64;
 

@@ -61,7 +61,8 @@ void SparseOperator::reset(const Sparse& rows, const NewtonSystem& system) {
   }
   // Chunks of equal numbers of entries; how many depends on the matrix alone.
   const size_t entries = lines_->value.size();
-  const uint32_t chunks = static_cast<uint32_t>(std::clamp<size_t>(entries / kEntriesPerChunk, 1, kMostChunks));
+  const uint32_t chunks =
+      static_cast<uint32_t>(std::clamp<size_t>(entries / kEntriesPerChunk, 1, kMostChunks));
   chunkStart_.assign(chunks + 1, static_cast<uint32_t>(eliminated));
   for (uint32_t c = 0; c < chunks; c++) {
     const auto first = std::lower_bound(lines_->start.begin(), lines_->start.end() - 1, entries * c / chunks);
@@ -117,13 +118,16 @@ void SparseOperator::normalDiagonal(double* diagonal) {
 }
 
 DenseOperator::DenseOperator(Context& context, Report& report)
-    : context_(context), report_(report), scale_(context.problem.n), weight_(padded<double>(context.problem.m)) {
+    : context_(context),
+      report_(report),
+      scale_(context.problem.n),
+      weight_(padded<double>(context.problem.m)) {
   eliminated = context.problem.n;
   kept = context.problem.m;
 }
 
-void DenseOperator::reset(double epsilon, const double* f, const double* g, const double* stored, size_t pitch,
-                          const NewtonSystem& system) {
+void DenseOperator::reset(double epsilon, const double* f, const double* g, const double* stored,
+                          size_t pitch, const NewtonSystem& system) {
   epsilon_ = epsilon;
   f_ = f;
   g_ = g;
@@ -232,7 +236,8 @@ size_t SchurSolver::solve(PlanOperator& plan, const NewtonSystem& system, double
     }
   }
   plan.forward(solution, substituted);
-  for (size_t i = 0; i < eliminated; i++) substituted[i] = (rightEliminated[i] - substituted[i]) / plan.pivot[i];
+  for (size_t i = 0; i < eliminated; i++)
+    substituted[i] = (rightEliminated[i] - substituted[i]) / plan.pivot[i];
   return iteration;
 }
 

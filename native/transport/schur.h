@@ -4,8 +4,8 @@
 
 namespace extrema::transport {
 
-// The Newton system of the entropic dual, times epsilon. S is the plan or its large entries, the diagonals are those of
-// the whole plan (a and b, plus a shift), so that the matrix is diagonally dominant:
+// The Newton system of the entropic dual, times epsilon. S is the plan or its large entries, the diagonals
+// are those of the whole plan (a and b, plus a shift), so that the matrix is diagonally dominant:
 //   [ D_a   S  ] [p]   [x]
 //   [ S^T  D_b ] [q] = [y]
 struct NewtonSystem {
@@ -17,14 +17,15 @@ struct NewtonSystem {
 class PlanOperator {
  public:
   virtual ~PlanOperator() = default;
-  bool rowsEliminated = true;        // p is eliminated and q iterated on; else the other way round, and S transposed
-  size_t eliminated = 0, kept = 0;   // sizes of the two blocks
-  const double* pivot = nullptr;     // diagonal D of the eliminated block
+  // p is eliminated and q iterated on; else the other way round, and S stands for its transpose.
+  bool rowsEliminated = true;
+  size_t eliminated = 0, kept = 0;  // sizes of the two blocks
+  const double* pivot = nullptr;    // diagonal D of the eliminated block
 
   virtual void normal(const double* q, double* w) = 0;    // w = S^T D^-1 S q
   virtual void forward(const double* q, double* p) = 0;   // p = S q
   virtual void backward(const double* p, double* w) = 0;  // w = S^T p
-  virtual void normalDiagonal(double* diagonal) = 0;      // of S^T D^-1 S, or zeros where that is not worth a pass
+  virtual void normalDiagonal(double* diagonal) = 0;      // of S^T D^-1 S; zeros where that takes a pass
 };
 
 // S by its kept entries. The longer side is eliminated.
@@ -72,14 +73,14 @@ class DenseOperator : public PlanOperator {
   Aligned<double> scale_, weight_;
 };
 
-// Conjugate gradients on the Schur complement  (D_b - S^T D_a^-1 S) q = y - S^T D_a^-1 x,  preconditioned by its
-// diagonal; then p = D_a^-1 (x - S q).
+// Conjugate gradients on the Schur complement  (D_b - S^T D_a^-1 S) q = y - S^T D_a^-1 x,  preconditioned by
+// its diagonal; then p = D_a^-1 (x - S q).
 class SchurSolver {
  public:
   SchurSolver(size_t n, size_t m);
   // Until the L1 norm of the residual is at most `target`. Returns the number of iterations.
-  size_t solve(PlanOperator& plan, const NewtonSystem& system, double target, size_t most, const Monitor& monitor,
-               double* p, double* q);
+  size_t solve(PlanOperator& plan, const NewtonSystem& system, double target, size_t most,
+               const Monitor& monitor, double* p, double* q);
 
  private:
   Aligned<double> residual_, preconditioned_, search_, product_, diagonal_, pivotRight_;

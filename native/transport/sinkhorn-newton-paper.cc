@@ -31,7 +31,8 @@ class Paper {
         r_(n_ + m_),
         d_(n_ + m_),
         w_(n_ + m_),
-        diagonal_(n_ + m_) {
+        diagonal_(n_ + m_),
+        product_(n_ + m_) {
     dual_.store = plan_.data();
     dual_.storePitch = m_;
     const double size = static_cast<double>(n_ + m_);
@@ -81,7 +82,8 @@ class Paper {
 
   // Step 3: off the direction v = (1, -1) that leaves the plan as it is.
   void project() {
-    const double t = (sum(dual_.point.f.data(), n_) - sum(dual_.point.g.data(), m_)) / static_cast<double>(n_ + m_);
+    const double t =
+        (sum(dual_.point.f.data(), n_) - sum(dual_.point.g.data(), m_)) / static_cast<double>(n_ + m_);
     for (double& value : dual_.point.f) value -= t;
     for (double& value : dual_.point.g) value += t;
   }
@@ -93,9 +95,11 @@ class Paper {
     const size_t size = n_ * m_;
     if (most_ > 0 && most_ < size) {
       std::copy_n(plan_.data(), size, scratch_.data());
-      std::nth_element(scratch_.begin(), scratch_.begin() + (most_ - 1), scratch_.end(), std::greater<double>());
+      std::nth_element(scratch_.begin(), scratch_.begin() + (most_ - 1), scratch_.end(),
+                       std::greater<double>());
       rho = scratch_[most_ - 1];
-      const auto above = std::count_if(scratch_.begin(), scratch_.begin() + most_, [&](double v) { return v > rho; });
+      const auto above =
+          std::count_if(scratch_.begin(), scratch_.begin() + most_, [&](double v) { return v > rho; });
       atRho = most_ - static_cast<size_t>(above);
     }
     kept_.start.assign(1, 0);
@@ -140,11 +144,11 @@ class Paper {
     kappa_ = sum(point.rowSum.data(), n_) / static_cast<double>(n_);
     for (size_t k = 0; k < size; k++) {
       r_[k] = k < n_ ? dual_.x[k] : dual_.y[k - n_];
-      diagonal_[k] = (k < n_ ? point.rowSum[k] : point.columnSum[k - n_]) + kappa_ / static_cast<double>(size);
+      diagonal_[k] =
+          (k < n_ ? point.rowSum[k] : point.columnSum[k - n_]) + kappa_ / static_cast<double>(size);
       z_[k] = 0;
       d_[k] = 0;
     }
-    Aligned<double> product(size);
     const double target = kResidual * kResidual * dot(r_.data(), r_.data());
     double rzBefore = 1;
     for (size_t iteration = 0; iteration < 10 * size && !context_.monitor.cancelled(); iteration++) {
@@ -153,13 +157,13 @@ class Paper {
       const double rz = sum(w_.data(), size), beta = iteration == 0 ? 0 : rz / rzBefore;
       rzBefore = rz;
       for (size_t k = 0; k < size; k++) d_[k] = r_[k] / diagonal_[k] + beta * d_[k];
-      multiply(d_.data(), product.data());
-      const double curvature = dot(d_.data(), product.data());
+      multiply(d_.data(), product_.data());
+      const double curvature = dot(d_.data(), product_.data());
       if (!(curvature > 0)) break;
       const double step = rz / curvature;
       for (size_t k = 0; k < size; k++) {
         z_[k] += step * d_[k];
-        r_[k] -= step * product[k];
+        r_[k] -= step * product_[k];
       }
     }
     std::copy_n(z_.data(), n_, dual_.p.data());
@@ -178,7 +182,7 @@ class Paper {
   Sparse kept_;
   size_t most_ = 0;  // entries of S
   double kappa_ = 0;
-  Aligned<double> z_, r_, d_, w_, diagonal_;
+  Aligned<double> z_, r_, d_, w_, diagonal_, product_;
 };
 
 }  // namespace

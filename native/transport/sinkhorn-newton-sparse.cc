@@ -1,7 +1,8 @@
-// Sinkhorn-Newton-Sparse (Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao, Ying 2024, arXiv 2401.12253):
-// Newton's method on the entropic dual with the Hessian sparsified, after Sinkhorn iterations. The adaptive form below
-// replaces the fixed numbers of the paper: the Sinkhorn stage by a continuation in epsilon, the sparsity by a threshold
-// that falls with the gradient. The paper's own form is in sinkhorn-newton-paper.cc.
+// Sinkhorn-Newton-Sparse (Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao, Ying 2024, arXiv
+// 2401.12253): Newton's method on the entropic dual with the Hessian sparsified, after Sinkhorn iterations.
+// The adaptive form below replaces the fixed numbers of the paper: the Sinkhorn stage by a continuation in
+// epsilon, the sparsity by a threshold that falls with the gradient. The paper's own form is in
+// sinkhorn-newton-paper.cc.
 
 #include <algorithm>
 #include <cmath>
@@ -20,10 +21,12 @@ constexpr int kStageIterations = 30;      // at most, of all stages but the last
 constexpr int kEntrySweeps = 3;
 constexpr int kFallbackSweeps = 5;
 constexpr int kDenseSweeps = 2;
-constexpr double kWarmError = 0.1;        // a warm start is taken from here on
+constexpr double kWarmError = 0.2;  // at most, of a warm start in the stage that begins with it
 constexpr double kLargestTheta = 0.1, kLeastTheta = 1e-12;
-constexpr double kKeptFraction = 0.1;     // more kept entries than this make a sparse matrix no cheaper
-constexpr double kInexactness = 0.1;      // of the Newton direction, at most
+constexpr double kKeptFraction = 0.1;  // more kept entries than this make a sparse matrix no cheaper,
+constexpr size_t kKeptPerLine = 64;    // unless they are few
+constexpr double kMostBlocks = 10;     // of Sinkhorn iterations to wait for: Newton takes about as long
+constexpr double kInexactness = 0.1;   // of the Newton direction, at most
 constexpr size_t kMostConjugateGradients = 2000;
 constexpr int kMostShifts = 6;
 constexpr double kLeastStep = 1.0 / 32, kLeastShiftedStep = 1.0 / 8;
@@ -59,6 +62,7 @@ class Adaptive {
   }
 
   void run(double tolerance, double* f, double* g) {
+    if (progress_.over()) return;
     const double first = std::max(range_ / kStartDivisor, problem_.epsilon);
     stages_ = static_cast<int>(std::round(std::log(first / problem_.epsilon) / std::log(kStageFactor)));
     if (first > problem_.epsilon) stages_ = std::max(stages_, 1);
@@ -67,8 +71,7 @@ class Adaptive {
       const bool last = k == stages_;
       if (last) progress_.watch(dual_.point);
       solveStage(last ? tolerance : kStageTolerance, last);
-      if (progress_.over()) break;
-      if (last) break;
+      if (progress_.over() || last) break;
       enterStage(k + 1);
     }
     if (!context_.monitor.cancelled() && dual_.epsilon != problem_.epsilon) {
@@ -89,14 +92,20 @@ class Adaptive {
     DualPoint& point = dual_.point;
     const auto nonzero = [](double value) { return value != 0; };
     if (std::any_of(f, f + n_, nonzero) || std::any_of(g, g + m_, nonzero)) {
-      for (int k = stages_; k >= 0; k -= 2) {
+      std::copy_n(f, n_, point.f.data());
+      std::copy_n(g, m_, point.g.data());
+      dual_.evaluate(point);
+      int first = stages_;
+      for (int k = stages_; k >= 0 && !(point.error <= kWarmError); k -= 2) {
+        if (context_.monitor.cancelled()) return k;
         std::copy_n(f, n_, point.f.data());
         std::copy_n(g, m_, point.g.data());
         setEpsilon(epsilonOf(k));
-        if (k < stages_) sweep(1);
+        sweep(1);
         dual_.evaluate(point);
-        if (point.error <= kWarmError || context_.monitor.cancelled()) return k;
+        first = k;
       }
+      if (point.error <= kWarmError) return first;
       point.f.clear();
       point.g.clear();
     }
@@ -107,8 +116,8 @@ class Adaptive {
 
   void setEpsilon(double epsilon) { dual_.epsilon = stage_.epsilon = epsilon; }
 
-  // Potentials over the weights, f - epsilon log a and g - epsilon log b, are nearly linear in epsilon: they are
-  // extrapolated along the line through the last two stages.
+  // Potentials over the weights, f - epsilon log a and g - epsilon log b, are nearly linear in epsilon: they
+  // are extrapolated along the line through the last two stages.
   void enterStage(int k) {
     DualPoint& point = dual_.point;
     const double from = dual_.epsilon, to = epsilonOf(k);
@@ -123,16 +132,27 @@ class Adaptive {
     };
     move(n_, logA_, beforeF_, point.f);
     move(m_, logB_, beforeG_, point.g);
+    center();
     beforeEpsilon_ = from;
     setEpsilon(to);
     sinkhorn(kEntrySweeps, kStageTolerance);
+  }
+
+  // Potentials of one size round least: (f + t, g - t) has the same plan.
+  void center() {
+    DualPoint& point = dual_.point;
+    double fMean = 0, gMean = 0;
+    for (size_t i = 0; i < n_; i++) fMean += problem_.a[i] / context_.mass * point.f[i];
+    for (size_t j = 0; j < m_; j++) gMean += problem_.b[j] / context_.mass * point.g[j];
+    const double t = (gMean - fMean) / 2;
+    for (double& value : point.f) value += t;
+    for (double& value : point.g) value -= t;
   }
 
   void solveStage(double target, bool last) {
     leastTheta_ = kLeastTheta;
     useDense_ = false;
     dual_.store = nullptr;
-    weakBlocks_ = 0;
     for (int iteration = 0; last || iteration < kStageIterations; iteration++) {
       if (dual_.point.error <= target || progress_.over()) return;
       iterate(target);
@@ -146,8 +166,8 @@ class Adaptive {
     if (!useDense_ && !sparsify()) {
       // Plans this smooth are what Sinkhorn is good at; if it is not, Newton with the whole plan.
       sinkhorn(kDenseSweeps, 0);
-      weakBlocks_ = dual_.point.error > error / 2 ? weakBlocks_ + 1 : 0;
-      if (weakBlocks_ == 2) switchToDense();
+      const double now = dual_.point.error;
+      if (now > target && std::log(target / now) < kMostBlocks * std::log(now / error)) switchToDense();
       return;
     }
     if (newton(target)) {
@@ -158,8 +178,9 @@ class Adaptive {
     }
   }
 
-  // S: entries with P_ij >= theta min(rowSum_i / m, columnSum_j / n), so that no row and no column loses more than its
-  // theta-th part. False if that is too many even for the largest theta. Compares exponents: no pass over the plan.
+  // S: entries with P_ij >= theta min(rowSum_i / m, columnSum_j / n), so that no row and no column loses more
+  // than its theta-th part. False if that is too many even for the largest theta. Compares exponents: no pass
+  // over the plan.
   bool sparsify() {
     const DualPoint& point = dual_.point;
     for (size_t i = 0; i < n_; i++) rowLog_[i] = std::log(point.rowSum[i] / static_cast<double>(m_));
@@ -170,8 +191,9 @@ class Adaptive {
     pass.g = point.g.data();
     pass.rowLog = rowLog_.data();
     pass.columnLog = columnLog_.data();
-    pass.most = std::max(static_cast<size_t>(kKeptFraction * static_cast<double>(n_) * static_cast<double>(m_)),
-                         4 * (n_ + m_));
+    pass.most =
+        std::max(static_cast<size_t>(kKeptFraction * static_cast<double>(n_) * static_cast<double>(m_)),
+                 kKeptPerLine * (n_ + m_));
     for (double theta = std::min(kLargestTheta, std::max(point.error, leastTheta_));; theta *= 100) {
       theta = std::min(theta, kLargestTheta);
       pass.logTheta = std::log(theta);
@@ -193,14 +215,15 @@ class Adaptive {
       for (size_t j = 0; j < m_; j++) diagonalB_[j] = dual_.point.columnSum[j] + shift;
       const NewtonSystem system{diagonalA_.data(), diagonalB_.data(), dual_.x.data(), dual_.y.data()};
       PlanOperator& plan = reset(system);
-      schur_.solve(plan, system, inexactness * error * context_.mass, kMostConjugateGradients, context_.monitor,
-                   dual_.p.data(), dual_.q.data());
+      schur_.solve(plan, system, inexactness * error * context_.mass, kMostConjugateGradients,
+                   context_.monitor, dual_.p.data(), dual_.q.data());
       if (context_.monitor.cancelled()) return false;
       if (dual_.setSlope()) {
         const double least = attempt == kMostShifts ? kLeastStep : kLeastShiftedStep;
         const double alpha = useDense_ ? 1 : dual_.allowedStep(kept_, least);
         if (alpha > 0 && dual_.search(alpha, least) > 0) return true;
-        if (context_.monitor.cancelled() || dual_.atRoundoff() || useDense_) return false;
+        if (context_.monitor.cancelled() || dual_.atRoundoff()) return false;
+        if (dual_.store != nullptr && alpha > 0) dual_.evaluate(dual_.point);  // it holds a trial's plan
       }
       shift = std::max(10 * shift, firstShift);
     }
@@ -209,7 +232,8 @@ class Adaptive {
 
   PlanOperator& reset(const NewtonSystem& system) {
     if (useDense_) {
-      dense_.reset(dual_.epsilon, dual_.point.f.data(), dual_.point.g.data(), dual_.store, dual_.storePitch, system);
+      dense_.reset(dual_.epsilon, dual_.point.f.data(), dual_.point.g.data(), dual_.store, dual_.storePitch,
+                   system);
       return dense_;
     }
     sparse_.reset(kept_, system);
@@ -258,14 +282,14 @@ class Adaptive {
   Aligned<double> stored_;
   Aligned<double> diagonalA_, diagonalB_, rowLog_, columnLog_, logA_, logB_, beforeF_, beforeG_;
   double range_, ratio_ = 1, beforeEpsilon_ = 0, leastTheta_ = 0;
-  int stages_ = 0, weakBlocks_ = 0;
+  int stages_ = 0;
   bool useDense_ = false;
 };
 
 }  // namespace
 
-void sinkhornNewtonSparse(const Problem& problem, const Options& options, double* f, double* g, Report& report,
-                          History& history, Monitor& monitor) {
+void sinkhornNewtonSparse(const Problem& problem, const Options& options, double* f, double* g,
+                          Report& report, History& history, Monitor& monitor) {
   Context context(problem, options.threads, monitor);
   if (options.paper) {
     sinkhornNewtonPaper(context, options, f, g, report, history);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <new>
@@ -95,16 +96,16 @@ void thresholdPass(Team& team, const Geometry<double>& geometry, Workspace<doubl
   if (memory.load()) throw std::bad_alloc();
   pass.overflow = total.load() > pass.most;
   if (pass.overflow) return;
-  out.start.assign(n + 1, 0);
+  out.start.resize(n + 1);
+  out.start[0] = 0;
   for (size_t i = 0; i < n; i++) out.start[i + 1] = out.start[i] + counts[i];
-  out.column.clear();
-  out.value.clear();
-  out.column.reserve(total.load());
-  out.value.reserve(total.load());
-  for (const Sparse& part : ws.kept) {
-    out.column.insert(out.column.end(), part.column.begin(), part.column.end());
-    out.value.insert(out.value.end(), part.value.begin(), part.value.end());
-  }
+  out.column.resize(total.load());
+  out.value.resize(total.load());
+  team.run(ws.chunks, [&](uint32_t c, unsigned) {
+    const size_t place = out.start[chunkRange(n, ws.chunks, c).begin];
+    std::copy(ws.kept[c].column.begin(), ws.kept[c].column.end(), out.column.begin() + place);
+    std::copy(ws.kept[c].value.begin(), ws.kept[c].value.end(), out.value.begin() + place);
+  });
 }
 
 }  // namespace extrema::transport

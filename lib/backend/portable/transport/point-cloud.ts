@@ -42,7 +42,8 @@ export class PointCloudRows implements CostRows {
     const yT = new Float64Array(width * m)
     yield* place(source, d, mean, normalized, x, width, 1, monitor)
     yield* place(target, d, mean, normalized, yT, 1, m, monitor)
-    return new PointCloudRows(n, m, width, metric, x, yT, box.diameter(metric))
+    const radii = (yield* radius(source, mean, metric, monitor)) + (yield* radius(target, mean, metric, monitor))
+    return new PointCloudRows(n, m, width, metric, x, yT, box.diameter(metric, radii))
   }
 
   read(i: number, start: number, end: number): void {
@@ -78,16 +79,38 @@ class BoundingBox {
     }
   }
 
-  /** The cost across the box: a bound of every cost. */
-  diameter(metric: PointMetric): number {
+  /** A bound of every cost: across the box, or by way of the mean, whichever is less. */
+  diameter(metric: PointMetric, radii: number): number {
     if (metric === 'cosine') return 2
     let total = 0
     for (let k = 0; k < this.d; k++) {
       const side = this.most[k] - this.least[k]
       total += metric === 'cityblock' ? side : side * side
     }
-    return metric === 'euclidean' ? Math.sqrt(total) : total
+    if (metric === 'sqeuclidean') return smaller(total, radii * radii)
+    return smaller(metric === 'cityblock' ? total : Math.sqrt(total), radii)
   }
+}
+
+/** Not NaN unless `a` is. */
+function smaller(a: number, b: number): number {
+  return b < a ? b : a
+}
+
+/** The largest distance of a point from the mean. */
+function* radius(points: Float64Array, mean: Float64Array, metric: PointMetric, monitor: Watch): Work<number> {
+  const d = mean.length
+  let largest = 0
+  for (let i = 0; i < points.length; i += d) {
+    let total = 0
+    for (let k = 0; k < d; k++) {
+      const offset = points[i + k] - mean[k]
+      total += metric === 'cityblock' ? Math.abs(offset) : offset * offset
+    }
+    largest = Math.max(largest, metric === 'cityblock' ? total : Math.sqrt(total))
+    if (i % segmentLength < d && monitor.due()) yield
+  }
+  return largest
 }
 
 /** out[i pointStep + k coordinateStep] = points[i d + k] - mean[k], of length one if `normalized`. */

@@ -27,12 +27,16 @@ const stageIterations = 30
 const entrySweeps = 3
 const fallbackSweeps = 5
 const denseSweeps = 2
-/** A warm start is taken from here on. */
-const warmError = 0.1
+/** At most, of a warm start in the stage that begins with it. */
+const warmError = 0.2
 const largestTheta = 0.1
 const smallestTheta = 1e-12
-/** More kept entries than this make a sparse matrix no cheaper. */
+/** More kept entries than this make a sparse matrix no cheaper… */
 const keptFraction = 0.1
+/** …unless they are few. */
+const keptPerLine = 64
+/** Of Sinkhorn iterations to wait for: Newton with the whole plan takes about as long. */
+const mostBlocks = 10
 /** Of the Newton direction, at most. */
 const mostInexactness = 0.1
 const mostConjugateGradients = 2000
@@ -60,7 +64,6 @@ class Adaptive {
   private readonly ratio: number
   private kept: CsrParts | null = null
   private leastTheta = smallestTheta
-  private weakBlocks = 0
   private useDense = false
 
   constructor(private readonly context: Context) {
@@ -87,6 +90,7 @@ class Adaptive {
   *run(): Work<void> {
     const { dual, progress, stages } = this
     const { settings } = this.context
+    if (progress.over()) return
     for (let k = yield* this.start(); ; k++) {
       const last = k === stages
       if (last) progress.watch(dual.point)
@@ -113,14 +117,19 @@ class Adaptive {
     const { f, g } = this.context
     const { point } = dual
     if (f.some(nonzero) || g.some(nonzero)) {
-      for (let k = stages; k >= 0; k -= 2) {
+      point.f.set(f)
+      point.g.set(g)
+      yield* dual.evaluate(point)
+      let first = stages
+      for (let k = stages; k >= 0 && !(point.error <= warmError); k -= 2) {
         point.f.set(f)
         point.g.set(g)
         dual.epsilon = this.epsilonOf(k)
-        if (k < stages) yield* this.sweep()
+        yield* this.sweep()
         yield* dual.evaluate(point)
-        if (point.error <= warmError) return k
+        first = k
       }
+      if (point.error <= warmError) return first
       point.f.fill(0)
       point.g.fill(0)
     }
@@ -140,9 +149,24 @@ class Adaptive {
     const t = beforeEpsilon > 0 ? (from - to) / (beforeEpsilon - from) : 0
     extrapolate(dual.point.f, this.logA, this.beforeF, from, to, t)
     extrapolate(dual.point.g, this.logB, this.beforeG, from, to, t)
+    this.center()
     this.beforeEpsilon = from
     dual.epsilon = to
     yield* this.sinkhorn(entrySweeps, stageTolerance)
+  }
+
+  /** Potentials of one size round least: (f + t, g - t) has the same plan. */
+  private center(): void {
+    const { f, g } = this.dual.point
+    const { a, b } = this.context.problem
+    const { mass } = this.context
+    let fMean = 0
+    let gMean = 0
+    for (let i = 0; i < f.length; i++) fMean += (a[i] / mass) * f[i]
+    for (let j = 0; j < g.length; j++) gMean += (b[j] / mass) * g[j]
+    const t = (gMean - fMean) / 2
+    for (let i = 0; i < f.length; i++) f[i] += t
+    for (let j = 0; j < g.length; j++) g[j] -= t
   }
 
   private *solveStage(target: number, last: boolean): Work<void> {
@@ -150,7 +174,6 @@ class Adaptive {
     this.leastTheta = smallestTheta
     this.useDense = false
     dual.store = null
-    this.weakBlocks = 0
     for (let iteration = 0; last || iteration < stageIterations; iteration++) {
       if (dual.point.error <= target || progress.over()) return
       yield* this.iterate(target)
@@ -164,8 +187,8 @@ class Adaptive {
     if (!this.useDense && !(yield* this.sparsify())) {
       // Plans this smooth are what Sinkhorn is good at; if it is not, Newton with the whole plan.
       yield* this.sinkhorn(denseSweeps, 0)
-      this.weakBlocks = dual.point.error > error / 2 ? this.weakBlocks + 1 : 0
-      if (this.weakBlocks === 2) yield* this.switchToDense()
+      const now = dual.point.error
+      if (now > target && Math.log(target / now) < mostBlocks * Math.log(now / error)) yield* this.switchToDense()
       return
     }
     if (yield* this.newton(target)) {
@@ -191,7 +214,7 @@ class Adaptive {
       const pass = new ThresholdPass(this.dual.epsilon, f, g, Math.log(theta))
       pass.rowLog = rowLog
       pass.columnLog = columnLog
-      pass.most = Math.max(Math.floor(keptFraction * n * m), 4 * (n + m))
+      pass.most = Math.max(Math.floor(keptFraction * n * m), keptPerLine * (n + m))
       this.kept = yield* thresholdPass(cost, pass, monitor)
       if (this.kept !== null) return true
       if (theta === largestTheta) return false
@@ -218,7 +241,8 @@ class Adaptive {
         const least = attempt === mostShifts ? leastStep : leastShiftedStep
         const alpha = useDense ? 1 : yield* dual.allowedStep(this.kept!, least)
         if (alpha > 0 && (yield* dual.search(alpha, least)) > 0) return true
-        if (dual.atRoundoff() || useDense) return false
+        if (dual.atRoundoff()) return false
+        if (dual.store !== null && alpha > 0) yield* dual.evaluate(dual.point) // it holds a trial's plan
       }
       shift = Math.max(10 * shift, firstShift)
     }
