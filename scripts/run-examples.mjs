@@ -1,5 +1,6 @@
 // Runs what the documentation promises: every ```ts block of README.md and docs/ that imports from extrema, and every
-// program directly under examples/ but the demo, which is "make demo". Each runs alone, from the sources, and must exit with 0 and print no warning.
+// program directly under examples/ but the demo, which has `make demo`. Each runs alone, from the sources, and must exit
+// with 0 and print no warning.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

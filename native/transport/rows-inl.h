@@ -10,6 +10,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -81,6 +82,19 @@ struct PointRow {
   }
 };
 
+// Distances of close points have lost their digits to the cancellation of their squares: again, by coordinates.
+template <class T>
+HWY_NOINLINE void DistancesNearby(const Geometry<T>& geo, size_t i, size_t j0, size_t count, T* HWY_RESTRICT row) {
+  for (size_t j = j0; j < std::min(j0 + count, geo.m); j++) {
+    T total = 0;
+    for (size_t k = 0; k < geo.d; k++) {
+      const T difference = geo.x[i * geo.d + k] - geo.yT[k * geo.pitch + j];
+      total += difference * difference;
+    }
+    row[j] = std::sqrt(total);
+  }
+}
+
 // Costs of a block of rows by C = |x|² + |y|² - 2 x·y.
 template <class T>
 void FillBlock(const Geometry<T>& geo, size_t i0, size_t rows, T* HWY_RESTRICT block) {
@@ -105,7 +119,15 @@ void FillBlock(const Geometry<T>& geo, size_t i0, size_t rows, T* HWY_RESTRICT b
       } else {
         const auto squares = hn::Add(xx, hn::LoadU(d, geo.yy.data() + j));
         cost = hn::Max(hn::NegMulAdd(hn::Set(d, T{2}), dot, squares), zero);
-        if (geo.metric == Metric::euclidean) cost = hn::Sqrt(cost);
+        if (geo.metric == Metric::euclidean) {
+          const auto cancelled = hn::Lt(cost, hn::Mul(hn::Set(d, T{1e-4}), squares));
+          cost = hn::Sqrt(cost);
+          if (HWY_UNLIKELY(!hn::AllFalse(d, cancelled))) {
+            hn::StoreU(cost, d, row + j);
+            DistancesNearby(geo, i0 + r, j, hn::Lanes(d), row);
+            continue;
+          }
+        }
       }
       hn::StoreU(cost, d, row + j);
     }

@@ -2,9 +2,11 @@ import { expect } from 'chai'
 import type { Control } from '../../lib/backend/kernels.js'
 import { type Monitor, portableKernel, type Steps } from '../../lib/backend/portable/driver.js'
 import { sinkhorn } from '../../lib/backend/portable/transport/sinkhorn.js'
+import { sinkhornNewtonSparse } from '../../lib/backend/portable/transport/sinkhorn-newton-sparse.js'
 import { sinkhornSync, sinkhorn as solve } from '../../lib/transport/index.js'
 import { rejection } from '../helpers/errors.js'
 import { fill, random } from '../helpers/random.js'
+import { uniform } from '../helpers/transport.js'
 
 const forever: Control = { timeLimit: Number.POSITIVE_INFINITY }
 
@@ -184,33 +186,34 @@ describe('portable transport kernels in slices', () => {
     expect(await rejection(running)).to.equal(reason)
   })
 
-  // However the entries are arranged, and in the passes before and after the iterations too.
-  const shapes: [string, number, number, number][] = [
-    ['one long row', 1, 100_000, 0],
-    ['one long column', 100_000, 1, 0],
-    ['short rows', 40_000, 3, 0],
-    ['a square', 320, 320, 0],
-    ['points, one source', 1, 100_000, 2],
-    ['points, one target', 100_000, 1, 2],
-    ['points in many dimensions', 2, 3000, 40],
+  // However the entries are arranged, in the passes before and after the iterations too.
+  const solvers = { sinkhorn, sinkhornNewtonSparse }
+  const shapes: [string, keyof typeof solvers, { n: number; m: number; d?: number; iterations?: number }][] = [
+    ['one long row', 'sinkhorn', { n: 1, m: 100_000 }],
+    ['one long column', 'sinkhorn', { n: 100_000, m: 1 }],
+    ['short rows', 'sinkhorn', { n: 40_000, m: 3 }],
+    ['a square', 'sinkhorn', { n: 320, m: 320 }],
+    ['few entries, many iterations', 'sinkhorn', { n: 25, m: 30, iterations: 2000 }],
+    ['points, one source', 'sinkhorn', { n: 1, m: 100_000, d: 2 }],
+    ['points, one target', 'sinkhorn', { n: 100_000, m: 1, d: 2 }],
+    ['points in many dimensions', 'sinkhorn', { n: 2, m: 3000, d: 40 }],
+    ['few points, many iterations', 'sinkhorn', { n: 25, m: 30, d: 2, iterations: 2000 }],
+    ['one long row', 'sinkhornNewtonSparse', { n: 1, m: 100_000 }],
+    ['one long column', 'sinkhornNewtonSparse', { n: 100_000, m: 1 }],
+    ['a wide matrix', 'sinkhornNewtonSparse', { n: 200, m: 400, iterations: 10 }],
+    ['few entries, many iterations', 'sinkhornNewtonSparse', { n: 25, m: 30, iterations: 40 }],
+    ['points', 'sinkhornNewtonSparse', { n: 300, m: 200, d: 2, iterations: 10 }],
   ]
-  for (const [name, n, m, d] of shapes) {
-    it(`look at the clock every few thousand entries: ${name}`, () => {
-      const dense = d === 0
-      const problem = {
-        n,
-        m,
-        d,
-        metric: dense ? 'dense' : 'sqeuclidean',
-        x: fill(dense ? n * m : n * d, next),
-        y: dense ? null : fill(m * d, next),
-        a: new Float64Array(n).fill(1 / n),
-        b: new Float64Array(m).fill(1 / m),
-      } as const
+  for (const [name, method, { n, m, d = 0, iterations = 3 }] of shapes) {
+    it(`look at the clock every few thousand entries: ${method}, ${name}`, () => {
+      const metric = d === 0 ? 'dense' : 'sqeuclidean'
+      const x = fill(d === 0 ? n * m : n * d, next)
+      const y = d === 0 ? null : fill(m * d, next)
+      const problem = { n, m, d, metric, x, y, a: uniform(n), b: uniform(m) } as const
       const settings = {
-        epsilon: 0.1,
+        epsilon: 0.001,
         tolerance: 0,
-        maxIterations: 3,
+        maxIterations: iterations,
         threads: 1,
         float32: false,
         certificate: true,
@@ -219,19 +222,19 @@ describe('portable transport kernels in slices', () => {
         sparsity: 0,
       }
       let looks = 0
-      const watch = {
-        due: () => {
-          looks++
-          return true
-        },
-        expired: () => false,
-        progress: () => {},
+      const due = () => {
+        looks++
+        return true
       }
+      const watch = { due, expired: () => false, progress: () => {} }
       const job = { problem, settings, f: new Float64Array(n), g: new Float64Array(m), history: null }
+      const running = solvers[method](job, watch)
       let yields = 0
-      for (const _ of sinkhorn(job, watch)) yields++
-      const passes = 3 + 1 + 4 // iterations, measurement, certificate
+      let step = running.next()
+      for (; !step.done; step = running.next()) yields++
+      const passes = step.value.passes + 1 + 4 // the measurement, the certificate
       expect(looks).to.be.at.least((passes * n * m) / 8192)
+      expect(looks).to.be.at.least(step.value.iterations - 1)
       expect(yields).to.equal(looks)
     })
   }

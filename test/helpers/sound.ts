@@ -28,8 +28,9 @@ export function expectSound(solution: TransportSolution, dense: Dense, asked: As
   expect([f.length, g.length]).to.deep.equal([n, m])
   for (const value of [...f, ...g, marginalError, solution.value, solution.regularizedValue]) expectFinite(value)
   expect(solution.elapsed).to.be.at.least(0)
-  expect(solution.iterations).to.satisfy(Number.isInteger).and.be.at.least(1)
-  expect(solution.passes).to.satisfy(Number.isInteger).and.be.at.least(1)
+  const least = status === 'time-limit' ? 0 : 1
+  expect(solution.iterations).to.satisfy(Number.isInteger).and.be.at.least(least)
+  expect(solution.passes).to.satisfy(Number.isInteger).and.be.at.least(least)
   expect(residual).to.equal(marginalError)
   expect(status).to.be.oneOf(['converged', 'iteration-limit', 'time-limit', 'stalled'])
   expect(status === 'converged', `${status} with residual ${residual}`).to.equal(residual <= tolerance)

@@ -120,7 +120,8 @@ describe('transport: bad points', () => {
         )
         // Not so far: squares near 1e32.
         const { status, value } = method.runSync({ cost: pointCloud([[0]], [[1e16]]) }, { epsilon: 1e30 })
-        expect([status, value]).to.deep.equal(['converged', 1e32])
+        expect(status).to.equal('converged')
+        expect(value).to.be.closeTo(1e32, 1e19)
       })
 
       it(`${method.name}: points whose memory was transferred away after pointCloud`, () => {

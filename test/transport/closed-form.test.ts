@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { pointCloud } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
-import { methodsOn } from '../helpers/methods.js'
+import { adaptiveOn, methodsOn, sinkhornOn } from '../helpers/methods.js'
 import { check } from '../helpers/property.js'
 import { fill, random } from '../helpers/random.js'
 import { expectSound } from '../helpers/sound.js'
@@ -103,41 +103,43 @@ describe('transport: closed forms', () => {
             }),
           )
         })
+      })
+    }
 
-        // Janati, Muzellec, Peyré, Cuturi 2020 (arXiv 2006.02572), in one dimension.
-        it('two Gaussians on a grid: value, slope and conditional variance', () => {
-          const grid = Float64Array.from({ length: 601 }, (_, k) => -9 + 0.03 * k)
-          const density = (mean: number, deviation: number) =>
-            normalized(grid.map((x) => Math.exp(-(((x - mean) / deviation) ** 2) / 2)))
-          const [mean, deviation, other, epsilon] = [0.7, 1.2, 0.8, 0.5]
-          const [a, b] = [density(0, deviation), density(mean, other)]
-          const points = Array.from(grid, (x) => [x])
-          const solution = method.runSync({ cost: pointCloud(points, points), a, b }, { epsilon, tolerance: 1e-12 })
-          expect(solution.status).to.equal('converged')
+    for (const method of [sinkhornOn(backend), adaptiveOn(backend)]) {
+      // Janati, Muzellec, Peyré, Cuturi 2020 (arXiv 2006.02572), in one dimension.
+      it(`${method.name}: two Gaussians on a grid: value, slope and conditional variance`, () => {
+        const grid = Float64Array.from({ length: 601 }, (_, k) => -9 + 0.03 * k)
+        const density = (mean: number, deviation: number) =>
+          normalized(grid.map((x) => Math.exp(-(((x - mean) / deviation) ** 2) / 2)))
+        const [mean, deviation, other, epsilon] = [0.7, 1.2, 0.8, 0.5]
+        const [a, b] = [density(0, deviation), density(mean, other)]
+        const points = Array.from(grid, (x) => [x])
+        const solution = method.runSync({ cost: pointCloud(points, points), a, b }, { epsilon, tolerance: 1e-12 })
+        expect(solution.status).to.equal('converged')
 
-          const d = Math.sqrt(4 * deviation ** 2 * other ** 2 + epsilon ** 2 / 4)
-          const closed =
-            mean ** 2 +
-            deviation ** 2 +
-            other ** 2 -
-            d +
-            (epsilon / 2) * (1 - Math.log(epsilon)) +
-            (epsilon / 2) * Math.log(d + epsilon / 2)
-          // The closed form has epsilon KL(P | a bᵀ) where the solver has epsilon sum P (log P - 1).
-          const entropy = (w: Float64Array) => -total(w.map((x) => x * Math.log(x)))
-          expect(solution.regularizedValue + epsilon * (1 + entropy(a) + entropy(b))).to.be.closeTo(closed, 1e-8)
+        const d = Math.sqrt(4 * deviation ** 2 * other ** 2 + epsilon ** 2 / 4)
+        const closed =
+          mean ** 2 +
+          deviation ** 2 +
+          other ** 2 -
+          d +
+          (epsilon / 2) * (1 - Math.log(epsilon)) +
+          (epsilon / 2) * Math.log(d + epsilon / 2)
+        // The closed form has epsilon KL(P | a bᵀ) where the solver has epsilon sum P (log P - 1).
+        const entropy = (w: Float64Array) => -total(w.map((x) => x * Math.log(x)))
+        expect(solution.regularizedValue + epsilon * (1 + entropy(a) + entropy(b))).to.be.closeTo(closed, 1e-8)
 
-          const e = epsilon / 2
-          const slope = (Math.sqrt(e ** 2 + 4 * deviation ** 2 * other ** 2) - e) / (2 * deviation ** 2)
-          const first = solution.apply(grid)
-          const second = solution.apply(grid.map((x) => x * x))
-          for (const x of [-2.1, -0.9, 0, 0.6, 2.4]) {
-            const i = Math.round((x + 9) / 0.03)
-            const center = first[i] / a[i]
-            expect(center, `barycenter at ${x}`).to.be.closeTo(mean + slope * grid[i], 1e-7)
-            expect(second[i] / a[i] - center ** 2, `variance at ${x}`).to.be.closeTo(e * slope, 1e-7)
-          }
-        })
+        const e = epsilon / 2
+        const slope = (Math.sqrt(e ** 2 + 4 * deviation ** 2 * other ** 2) - e) / (2 * deviation ** 2)
+        const first = solution.apply(grid)
+        const second = solution.apply(grid.map((x) => x * x))
+        for (const x of [-2.1, -0.9, 0, 0.6, 2.4]) {
+          const i = Math.round((x + 9) / 0.03)
+          const center = first[i] / a[i]
+          expect(center, `barycenter at ${x}`).to.be.closeTo(mean + slope * grid[i], 1e-7)
+          expect(second[i] / a[i] - center ** 2, `variance at ${x}`).to.be.closeTo(e * slope, 1e-7)
+        }
       })
     }
   })

@@ -4,9 +4,9 @@ import { forEachBackend } from '../helpers/backends.js'
 import { methodsOn, sinkhornOn } from '../helpers/methods.js'
 import { asProblem, distanceL1, randomDense, rowSums, total } from '../helpers/transport.js'
 
-/** log e_(k+1) / log e_k for the last steps above the floor of double precision: 1 + o(1) when linear. */
+/** log e_(k+1) / log e_k of the steps that end above the floor of double precision: 1 + o(1) when linear. */
 function orders(history: Float64Array): number[] {
-  const errors = Array.from(history).filter((error) => error < 0.1)
+  const errors = Array.from(history).filter((error) => error < 0.1 && error > 1e-13)
   return errors.slice(1).map((error, k) => Math.log(error) / Math.log(errors[k]))
 }
 
@@ -26,6 +26,7 @@ describe('transport: convergence', () => {
       expect(solution.iterations).to.be.at.most(60)
       expect(solution.passes).to.be.at.most(200)
       const last = orders(solution.history!).slice(-2)
+      expect(last).to.have.length(2)
       expect(Math.min(...last), `orders ${last}`).to.be.at.least(1.25)
       expect(last[1], `orders ${last}`).to.be.at.least(1.5)
     })
@@ -43,6 +44,7 @@ describe('transport: convergence', () => {
       expect(solution.status).to.equal('converged')
       expect(solution.newtonIterations).to.be.within(5, 60)
       const last = orders(solution.history!).slice(-3)
+      expect(last).to.have.length(3)
       expect(Math.max(...last), `orders ${last}`).to.be.at.most(1.06)
     })
 

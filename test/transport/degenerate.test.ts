@@ -134,7 +134,7 @@ describe('transport: degenerate problems', () => {
         })
 
         it('sums of weights far from one', () => {
-          for (const mass of [1e-200, 1e-9, 1e9, 1e200]) {
+          for (const mass of [1e-100, 1e-9, 1e9, 1e100]) {
             const dense = randomDense(10, 10, 79)
             const scaled = { ...dense, a: dense.a.map((w) => mass * w), b: dense.b.map((w) => mass * w) }
             const solution = method.runSync(asProblem(scaled), { epsilon: 0.1, tolerance: 1e-10 })

@@ -71,14 +71,16 @@ describe('transport: float32', () => {
           }
         })
 
-        it("'stalled' below what float32 can hold, at small epsilon too", () => {
+        it('honest where float32 cannot hold what is asked, at small epsilon too', () => {
           const dense = randomDense(40, 40, 174)
           for (const factor of [1, 0.1, 1e-2, 1e-4, 1e-6]) {
             const epsilon = factor * costRange(dense.cost)
             const options = { epsilon, tolerance: 1e-14, maxIterations: 1500 }
             const solution = method.runSync(asProblem(dense), { ...options, precision })
-            expect(solution.status).to.be.oneOf(factor < 0.05 ? ['stalled', 'iteration-limit'] : ['stalled'])
+            // Sinkhorn keeps its kernel in float32; the Newton methods do with float32 no more than read the costs.
+            if (method.name === 'sinkhorn') expect(solution.status).to.be.oneOf(['stalled', 'iteration-limit'])
             if (factor >= 0.1) expect(solution.residual).to.be.below(1e-5)
+            expectSound(solution, dense, { ...options, costError: 1e-7, roundoff: 1e-6 })
             for (const value of [...solution.potentials.f, ...solution.potentials.g, solution.value]) {
               expect(value).to.satisfy(Number.isFinite)
             }

@@ -41,6 +41,7 @@ function* batch(job: BatchJob, monitor: Monitor): Steps {
       throw error
     }
     monitor.progress(k + 1, problems.length - k - 1)
+    if (monitor.due()) yield
   }
 }
 

@@ -67,6 +67,7 @@ class Paper {
       }
       report.newtonIterations++
       progress.record(dual.point, dual.roundoff())
+      if (monitor.due()) yield
     }
     progress.finish(dual.point)
   }
@@ -84,6 +85,7 @@ class Paper {
       report.remember(error)
       monitor.progress(report.iterations, error)
       if (error <= settings.tolerance) break
+      if (monitor.due()) yield // passes over few entries do not ask
     }
   }
 

@@ -177,6 +177,7 @@ class Adaptive {
     for (let iteration = 0; last || iteration < stageIterations; iteration++) {
       if (dual.point.error <= target || progress.over()) return
       yield* this.iterate(target)
+      if (this.context.monitor.due()) yield // passes over few entries do not ask
     }
   }
 

@@ -145,6 +145,7 @@ function* iterate(context: Context, kernel: SinkhornKernel): Work<void> {
         report.status = status.timeLimit
         break
       }
+      if (monitor.due()) yield // passes over few entries do not ask
     }
     kernel.absorb(context)
     yield* measure(context)
