@@ -2,6 +2,7 @@
 .PHONY: demo test bench build packages clean
 
 demo: build
+	@bash scripts/install-packages.sh fonts-dejavu-core
 	npm run --silent demo
 
 test: build
