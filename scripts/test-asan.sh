@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the addon and its C++ unit tests with AddressSanitizer and UndefinedBehaviorSanitizer, then runs the unit tests
-# and the mocha suite on them. Arguments go to mocha.
+# and the mocha suite on them. Arguments go to mocha. EXTREMA_SANITIZED tells the test of resident memory that freed
+# memory is held back for a while.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$PWD/build/asan
@@ -14,5 +15,5 @@ ASAN_OPTIONS=detect_leaks=1 ctest --test-dir "$out" --output-on-failure --no-tes
 
 # libstdc++ has to be in the preload, or exceptions are not intercepted.
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $(gcc -print-file-name=libstdc++.so)" \
-  ASAN_OPTIONS=detect_leaks=1 EXTREMA_PREBUILD=$out EXTREMA_SANITIZED=1 \
+  ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=64 EXTREMA_SANITIZED=1 EXTREMA_PREBUILD=$out \
   node node_modules/mocha/bin/mocha.js --timeout 300000 "$@"

@@ -11,7 +11,8 @@
 namespace extrema {
 namespace {
 
-// The first call of all: it chooses the instruction set, and throws if EXTREMA_SIMD names one that cannot run here.
+// The first call of all: it chooses the instruction set, and throws if EXTREMA_SIMD names one that cannot run
+// here.
 Napi::Value describe(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {

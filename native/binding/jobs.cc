@@ -22,7 +22,10 @@ class Instance;
 class Job : public Task, public Monitor {
  public:
   Job(std::shared_ptr<Instance> instance, uint32_t number, bool wantsProgress, Kernel kernel)
-      : instance_(std::move(instance)), number_(number), wantsProgress_(wantsProgress), kernel_(std::move(kernel)) {}
+      : instance_(std::move(instance)),
+        number_(number),
+        wantsProgress_(wantsProgress),
+        kernel_(std::move(kernel)) {}
 
   void execute() noexcept override;
   void progress(double iteration, double residual) noexcept override;
@@ -72,7 +75,9 @@ class Instance : public std::enable_shared_from_this<Instance> {
   void finished(Job* job) noexcept;
   void poke() noexcept;
 
-  static std::shared_ptr<Instance>& of(Napi::Env env) { return *env.GetInstanceData<std::shared_ptr<Instance>>(); }
+  static std::shared_ptr<Instance>& of(Napi::Env env) {
+    return *env.GetInstanceData<std::shared_ptr<Instance>>();
+  }
 
  private:
   static void onMessage(napi_env env, napi_value callback, void* context, void* data);
@@ -120,8 +125,8 @@ void Instance::connect(Napi::Function settled, Napi::Function progressed) {
   progressed_ = Napi::Persistent(progressed);
   if (line_ != nullptr) return;
   napi_value name = Napi::String::New(env_, "extrema");
-  if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, onMessage, &line_) !=
-      napi_ok) {
+  if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, onMessage,
+                                      &line_) != napi_ok) {
     throw Error("ERR_INTERNAL", "could not create the line from kernels to JavaScript");
   }
   napi_unref_threadsafe_function(env_, line_);
@@ -281,20 +286,22 @@ Napi::Value launch(const Napi::CallbackInfo& info, Kernel kernel) {
 void exportJobs(Napi::Env env, Napi::Object exports) {
   auto* held = new std::shared_ptr<Instance>(std::make_shared<Instance>(env));
   env.SetInstanceData(held);
-  exports.Set("connect", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                guarded(info.Env(), [&]() -> Napi::Value {
-                  Instance::of(info.Env())->connect(info[0].As<Napi::Function>(), info[1].As<Napi::Function>());
-                  // Hooks run in reverse order: this one, added after the line, runs before the line is torn down.
-                  const std::shared_ptr<Instance> instance = Instance::of(info.Env());
-                  info.Env().AddCleanupHook([instance] { instance->shutdown(); });
-                  return info.Env().Undefined();
-                });
-              }));
+  exports.Set(
+      "connect", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+        guarded(info.Env(), [&]() -> Napi::Value {
+          Instance::of(info.Env())->connect(info[0].As<Napi::Function>(), info[1].As<Napi::Function>());
+          // Hooks run in reverse order: this one, added after the line, runs before the line is torn down.
+          const std::shared_ptr<Instance> instance = Instance::of(info.Env());
+          info.Env().AddCleanupHook([instance] { instance->shutdown(); });
+          return info.Env().Undefined();
+        });
+      }));
   exports.Set("cancel", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 Instance::of(info.Env())->cancel(info[0].As<Napi::Number>().Uint32Value());
               }));
-  exports.Set("shutdown",
-              Napi::Function::New(env, [](const Napi::CallbackInfo& info) { Instance::of(info.Env())->shutdown(); }));
+  exports.Set("shutdown", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                Instance::of(info.Env())->shutdown();
+              }));
 }
 
 }  // namespace extrema

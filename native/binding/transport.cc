@@ -17,13 +17,26 @@ using transport::Metric;
 using transport::Options;
 using transport::Problem;
 
-using Solver = void (*)(const Problem&, const Options&, double*, double*, transport::Report&, transport::History&,
-                        Monitor&);
+using Solver = void (*)(const Problem&, const Options&, double*, double*, transport::Report&,
+                        transport::History&, Monitor&);
 
 // The numbers of a call come in one array, laid out as in lib/backend/native/transport.ts.
 enum Parameter : size_t {
-  kN, kM, kD, kMetric, kEpsilon, kThreads, kTolerance, kMaxIterations, kFloat32, kCertificate, kPaper,
-  kSinkhornIterations, kSparsity, kTranspose = kTolerance, kThreshold = kTolerance,
+  kN,
+  kM,
+  kD,
+  kMetric,
+  kEpsilon,
+  kThreads,
+  kTolerance,
+  kMaxIterations,
+  kFloat32,
+  kCertificate,
+  kPaper,
+  kSinkhornIterations,
+  kSparsity,
+  kTranspose = kTolerance,
+  kThreshold = kTolerance,
 };
 constexpr size_t kReportLength = 10;
 
@@ -121,10 +134,12 @@ void solveBatch(Solver solver, const std::vector<BatchItem>& items, Options opti
       } catch (...) {
         const Failure reason = describeCurrentException();
         std::lock_guard<std::mutex> lock(mutex);
-        if (failure.code == nullptr) failure = {reason.code, "problems[" + std::to_string(k) + "]." + reason.message};
+        if (failure.code == nullptr)
+          failure = {reason.code, "problems[" + std::to_string(k) + "]." + reason.message};
       }
       const size_t count = done.fetch_add(1) + 1;
-      if (worker == 0) monitor.progress(static_cast<double>(count), static_cast<double>(items.size() - count));
+      if (worker == 0)
+        monitor.progress(static_cast<double>(count), static_cast<double>(items.size() - count));
     }
   });
   if (failure.code != nullptr) throw Error(failure.code, failure.message);
@@ -134,7 +149,8 @@ void solveBatch(Solver solver, const std::vector<BatchItem>& items, Options opti
 // shapes: n, m, d, metric of each problem; a, b, f, g, reports: those of all problems, one behind the other.
 Napi::Value batch(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  const Solver solver = info[4].As<Napi::Boolean>().Value() ? transport::sinkhornNewtonSparse : transport::sinkhorn;
+  const Solver solver =
+      info[4].As<Napi::Boolean>().Value() ? transport::sinkhornNewtonSparse : transport::sinkhorn;
   const Doubles shapes = float64s(info[5]);
   const auto x = info[6].As<Napi::Array>(), y = info[7].As<Napi::Array>();
   const double *a = float64s(info[8]).data, *b = float64s(info[9]).data;
@@ -241,7 +257,9 @@ Napi::Value streamRead(const Napi::CallbackInfo& info) {
 
 void exportTransport(Napi::Env env, Napi::Object exports) {
   Napi::Object room = Napi::Object::New(env);
-  const auto add = [&](const char* name, auto function) { room.Set(name, Napi::Function::New(env, function, name)); };
+  const auto add = [&](const char* name, auto function) {
+    room.Set(name, Napi::Function::New(env, function, name));
+  };
   add("sinkhorn", solve<transport::sinkhorn>);
   add("sinkhornNewtonSparse", solve<transport::sinkhornNewtonSparse>);
   add("batch", batch);

@@ -9,7 +9,8 @@
 
 namespace extrema {
 
-// Zeroed memory on cache-line borders, padded so that whole vectors may be read and written past the last element.
+// Zeroed memory on cache-line borders, padded so that whole vectors may be read and written past the last
+// element.
 template <class T>
 class Aligned {
  public:

@@ -35,12 +35,12 @@ const char* blasCore() {
 
 namespace {
 
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda, const double* b,
-          int ldb, double* c) {
+void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda,
+          const double* b, int ldb, double* c) {
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
 }
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda, const float* b,
-          int ldb, float* c) {
+void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda,
+          const float* b, int ldb, float* c) {
   cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
 }
 
@@ -57,14 +57,16 @@ std::vector<T> wholeNumbers(size_t count, unsigned seed) {
 
 template <class T>
 bool productsAgree(int m, int n, int k, bool ta, bool tb) {
-  const std::vector<T> a = wholeNumbers<T>(static_cast<size_t>(m) * k, 1), b = wholeNumbers<T>(static_cast<size_t>(k) * n, 2);
+  const std::vector<T> a = wholeNumbers<T>(static_cast<size_t>(m) * k, 1),
+                       b = wholeNumbers<T>(static_cast<size_t>(k) * n, 2);
   std::vector<T> c(static_cast<size_t>(m) * n, std::nan(""));
-  gemm(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, a.data(), ta ? m : k, b.data(),
-       tb ? k : n, c.data());
+  gemm(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, a.data(), ta ? m : k,
+       b.data(), tb ? k : n, c.data());
   for (int i = 0; i < m; i++) {
     for (int j = 0; j < n; j++) {
       T expected = 0;
-      for (int l = 0; l < k; l++) expected += (ta ? a[l * m + i] : a[i * k + l]) * (tb ? b[j * k + l] : b[l * n + j]);
+      for (int l = 0; l < k; l++)
+        expected += (ta ? a[l * m + i] : a[i * k + l]) * (tb ? b[j * k + l] : b[l * n + j]);
       if (!(c[static_cast<size_t>(i) * n + j] == expected)) return false;
     }
   }
@@ -78,7 +80,8 @@ std::string checkBlas() {
   for (const auto& s : sizes) {
     for (int transposes = 0; transposes < 4; transposes++) {
       const bool ta = transposes & 1, tb = transposes & 2;
-      const bool good = productsAgree<double>(s[0], s[1], s[2], ta, tb) && productsAgree<float>(s[0], s[1], s[2], ta, tb);
+      const bool good =
+          productsAgree<double>(s[0], s[1], s[2], ta, tb) && productsAgree<float>(s[0], s[1], s[2], ta, tb);
       if (good) continue;
       return std::string("BLAS (") + blasName() + ", core " + blasCore() + ") multiplies matrices of sizes " +
              std::to_string(s[0]) + ", " + std::to_string(s[2]) + ", " + std::to_string(s[1]) + " wrongly";

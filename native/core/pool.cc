@@ -8,7 +8,8 @@
 namespace extrema {
 
 namespace {
-// Long enough to catch the next of a row of awaited calls: waking a sleeping thread costs more than most small solves.
+// Long enough to catch the next of a row of awaited calls: waking a sleeping thread costs more than most
+// small solves.
 constexpr std::chrono::microseconds kSpin{200};
 }  // namespace
 

@@ -15,8 +15,8 @@ class Task {
   virtual void execute() noexcept = 0;
 };
 
-// The process-wide threads that run kernels. Created on first use and never destroyed, so that no exit order can
-// pull it from under a running kernel. Not libuv's pool: long kernels there would starve `fs`.
+// The process-wide threads that run kernels. Created on first use and never destroyed, so that no exit order
+// can pull it from under a running kernel. Not libuv's pool: long kernels there would starve `fs`.
 class Pool {
  public:
   static Pool& instance();
@@ -41,7 +41,7 @@ class Pool {
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Task>> jobs_;
   std::deque<std::shared_ptr<Task>> helpers_;
-  std::atomic<int> waiting_{0};       // tasks in both queues, read by the spinning thread without the lock
+  std::atomic<int> waiting_{0};  // tasks in both queues, read by the spinning thread without the lock
   std::atomic<int> jobsWaiting_{0};
   std::atomic<bool> spinner_{false};  // one idle thread watches `waiting_` for a moment before it sleeps
   unsigned idle_ = 0;                 // threads asleep or spinning

@@ -10,8 +10,8 @@ namespace extrema {
 
 namespace {
 
-// A ticket holds the round, its number of chunks and the next chunk, so that one atomic read tells whether a claim is
-// good: a claimed chunk below the count keeps the leader waiting, and with it the function alive.
+// A ticket holds the round, its number of chunks and the next chunk, so that one atomic read tells whether a
+// claim is good: a claimed chunk below the count keeps the leader waiting, and with it the function alive.
 constexpr int kBits = 20;
 constexpr uint64_t kMask = (uint64_t{1} << kBits) - 1;
 uint64_t ticketOf(uint64_t round, uint64_t chunks) { return round << (2 * kBits) | chunks << kBits; }
@@ -30,7 +30,7 @@ struct Team::Shared : Task {
   std::atomic<uint64_t> ticket{0};
   std::atomic<uint32_t> done{0};
   std::atomic<bool> stop{false};
-  std::atomic<unsigned> members{0};       // helpers here or asked for
+  std::atomic<unsigned> members{0};                 // helpers here or asked for
   std::atomic<uint64_t> freeWorkers{~uint64_t{1}};  // worker 0 is the leader
   Call call = nullptr;
   void* function = nullptr;
@@ -56,8 +56,8 @@ struct Team::Shared : Task {
     members.fetch_sub(1);
   }
 
-  // Waits a moment for the round after `round`. A helper that finds nothing to do, or that a waiting job needs more,
-  // goes back to the pool; the leader asks for another when there is work again.
+  // Waits a moment for the round after `round`. A helper that finds nothing to do, or that a waiting job
+  // needs more, goes back to the pool; the leader asks for another when there is work again.
   bool awaitRound(uint64_t& round) noexcept {
     const auto end = std::chrono::steady_clock::now() + kSpin;
     do {
@@ -85,7 +85,10 @@ struct Team::Shared : Task {
 };
 
 Team::Team(unsigned threads, const Monitor& monitor)
-    : threads_(threads == 0 ? 1 : threads > kMostThreads ? kMostThreads : threads), monitor_(monitor) {}
+    : threads_(threads == 0             ? 1
+               : threads > kMostThreads ? kMostThreads
+                                        : threads),
+      monitor_(monitor) {}
 
 Team::~Team() {
   if (shared_) shared_->stop.store(true, std::memory_order_release);

@@ -9,9 +9,9 @@
 
 namespace extrema {
 
-// The threads of one kernel call: its own and up to `threads - 1` helpers from the pool. A kernel cuts its work into
-// chunks whose number depends on the problem alone and adds partial results in chunk order, so the answer does not
-// depend on how many threads came.
+// The threads of one kernel call: its own and up to `threads - 1` helpers from the pool. A kernel cuts its
+// work into chunks whose number depends on the problem alone and adds partial results in chunk order, so the
+// answer does not depend on how many threads came.
 class Team {
  public:
   Team(unsigned threads, const Monitor& monitor);
@@ -23,8 +23,9 @@ class Team {
   unsigned size() const noexcept { return threads_; }
   const Monitor& monitor() const noexcept { return monitor_; }
 
-  // Calls fn(chunk, worker) for every chunk, in any order, and returns when all are done. fn must not throw. After
-  // cancellation the remaining chunks are left out: check monitor().cancelled() before using the results.
+  // Calls fn(chunk, worker) for every chunk, in any order, and returns when all are done. fn must not throw.
+  // After cancellation the remaining chunks are left out: check monitor().cancelled() before using the
+  // results.
   template <class F>
   void run(uint32_t chunks, F&& fn) {
     using Function = std::remove_reference_t<F>;

@@ -79,7 +79,8 @@ void certify(Context& context, const double* f, const double* g, Report& report)
   columnTransform.columnMin = dualG.data();
   transformPass(context.team, context.geometry, context.workspace, columnTransform);
 
-  TransformPass rowTransform;  // f_i <- min_j (C_ij - g_j), and the cost of the rank-one correction err_a err_b^T
+  TransformPass
+      rowTransform;  // f_i <- min_j (C_ij - g_j), and the cost of the rank-one correction err_a err_b^T
   rowTransform.g = dualG.data();
   rowTransform.rowMin = dualF.data();
   rowTransform.columnWeight = y.data();

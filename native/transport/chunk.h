@@ -20,9 +20,11 @@ struct Chunk {
 };
 
 template <class T>
-inline Chunk<T> makeChunk(Team& team, const Geometry<T>& geometry, Workspace<T>& ws, uint32_t chunk, unsigned worker) {
-  return {&geometry,  &team.monitor(), chunkRange(geometry.n, ws.chunks, chunk), &ws.workers[worker], nullptr,
-          ws.g.data(), nullptr};
+inline Chunk<T> makeChunk(Team& team, const Geometry<T>& geometry, Workspace<T>& ws, uint32_t chunk,
+                          unsigned worker) {
+  return {
+      &geometry,   &team.monitor(), chunkRange(geometry.n, ws.chunks, chunk), &ws.workers[worker], nullptr,
+      ws.g.data(), nullptr};
 }
 
 // out_j = the sum over chunks, in their order.

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <string>
+
 #include "core/error.h"
 #include "simd/dispatch.h"
 #include "transport/chunk.h"
@@ -63,9 +64,10 @@ namespace {
       const size_t k = i * geometry.m + j;
       const double c = geometry.cost64 != nullptr ? geometry.cost64[k] : geometry.cost32[k];
       if (c > -std::numeric_limits<double>::infinity()) continue;
-      throw Error("ERR_NOT_FINITE", "cost[" + std::to_string(i) + "][" + std::to_string(j) +
-                                        "]: expected a finite number (or Infinity for a forbidden arc), got " +
-                                        (std::isnan(c) ? "NaN" : "-Infinity"));
+      throw Error("ERR_NOT_FINITE",
+                  "cost[" + std::to_string(i) + "][" + std::to_string(j) +
+                      "]: expected a finite number (or Infinity for a forbidden arc), got " +
+                      (std::isnan(c) ? "NaN" : "-Infinity"));
     }
   }
   throw Error("ERR_NOT_FINITE", "cost: changed while it was being read");
@@ -76,7 +78,8 @@ namespace {
 CostRange costRange(Team& team, const Geometry<double>& geometry, Workspace<double>& ws) {
   if (geometry.metric != Metric::dense) {
     if (!std::isfinite(geometry.diameter)) {
-      throw Error("ERR_NOT_FINITE", "cost: the distances between the points overflow; rescale the coordinates");
+      throw Error("ERR_NOT_FINITE",
+                  "cost: the distances between the points overflow; rescale the coordinates");
     }
     return {0, geometry.diameter, false};
   }

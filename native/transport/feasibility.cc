@@ -10,8 +10,8 @@ namespace extrema::transport {
 
 namespace {
 
-// Maximum flow from rows (supplies a) to columns (demands b) over the allowed arcs, by augmenting paths after a greedy
-// start. Only arcs with flow are stored; searches strike off columns as they reach them.
+// Maximum flow from rows (supplies a) to columns (demands b) over the allowed arcs, by augmenting paths after
+// a greedy start. Only arcs with flow are stored; searches strike off columns as they reach them.
 class Flow {
  public:
   Flow(const Problem& problem, double mass)
@@ -58,7 +58,8 @@ class Flow {
     demand_[j] -= amount;
   }
 
-  // A breadth-first search from all rows with supply left to a column with demand left; moves flow along the path.
+  // A breadth-first search from all rows with supply left to a column with demand left; moves flow along the
+  // path.
   bool augment(std::vector<char>& rows, std::vector<char>& columns) {
     const size_t none = problem_.n + problem_.m;
     std::vector<size_t> rowParent(problem_.n, none), columnParent(problem_.m, none), queue, open(problem_.m);
@@ -101,7 +102,8 @@ class Flow {
                  size_t none) {
     double amount = demand_[last];
     size_t i = columnParent[last];
-    for (; rowParent[i] != none; i = columnParent[rowParent[i]]) amount = std::min(amount, flowOf(i, rowParent[i]));
+    for (; rowParent[i] != none; i = columnParent[rowParent[i]])
+      amount = std::min(amount, flowOf(i, rowParent[i]));
     amount = std::min(amount, supply_[i]);
     supply_[i] -= amount;
     demand_[last] -= amount;

@@ -35,7 +35,8 @@ double boundingDiameter(const Problem& problem, const std::vector<double>& mean)
     }
     return largest;
   };
-  const double radii = radius(problem.x64, problem.x32, problem.n) + radius(problem.y64, problem.y32, problem.m);
+  const double radii =
+      radius(problem.x64, problem.x32, problem.n) + radius(problem.y64, problem.y32, problem.m);
   double box = 0;
   for (size_t k = 0; k < problem.d; k++) {
     const double side = most[k] - least[k];
@@ -61,7 +62,8 @@ Geometry<T>::Geometry(const Problem& problem)
     for (size_t j = 0; j < m * d; j++) mean[j % d] += at(problem.y64, problem.y32, j);
     for (double& value : mean) value /= static_cast<double>(n + m);
   }
-  const auto place = [&](const double* p64, const float* p32, size_t count, T* out, size_t pointStep, size_t coordStep) {
+  const auto place = [&](const double* p64, const float* p32, size_t count, T* out, size_t pointStep,
+                         size_t coordStep) {
     for (size_t i = 0; i < count; i++) {
       double length = 1;
       if (metric == Metric::cosine) {

@@ -1,9 +1,9 @@
 #include <atomic>
 #include <cmath>
-#include "simd/dispatch.h"
-#include "transport/chunk.h"
 
 #include "hwy/cache_control.h"
+#include "simd/dispatch.h"
+#include "transport/chunk.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "transport/kernel-sweep.cc"
@@ -15,11 +15,11 @@ HWY_BEFORE_NAMESPACE();
 namespace extrema::transport {
 namespace HWY_NAMESPACE {
 
-// R rows of the kernel matrix at once: their products with v, then their scaled sum into the columns while they are in
-// cache. The next rows are called for during the second half, so that memory never rests.
+// R rows of the kernel matrix at once: their products with v, then their scaled sum into the columns while
+// they are in cache. The next rows are called for during the second half, so that memory never rests.
 template <size_t R, class T>
-HWY_INLINE void SweepRows(const KernelSweep<T>& sweep, size_t i, bool more, T* HWY_RESTRICT columns, double& error,
-                          bool& unsafe) {
+HWY_INLINE void SweepRows(const KernelSweep<T>& sweep, size_t i, bool more, T* HWY_RESTRICT columns,
+                          double& error, bool& unsafe) {
   const hn::ScalableTag<T> d;
   const size_t N = hn::Lanes(d), pitch = sweep.pitch;
   const T* HWY_RESTRICT k0 = sweep.kernel + i * pitch;
@@ -79,7 +79,8 @@ HWY_INLINE void SweepChunk(const KernelSweep<T>& sweep, Range rows, T* columns, 
   }
   for (; i < rows.end; i++) SweepRows<1>(sweep, i, i + 2 <= rows.end, columns, error, unsafe);
 }
-void SweepChunk64(const KernelSweep<double>& sweep, Range rows, double* columns, double& error, bool& unsafe) {
+void SweepChunk64(const KernelSweep<double>& sweep, Range rows, double* columns, double& error,
+                  bool& unsafe) {
   SweepChunk(sweep, rows, columns, error, unsafe);
 }
 void SweepChunk32(const KernelSweep<float>& sweep, Range rows, float* columns, double& error, bool& unsafe) {
@@ -105,9 +106,11 @@ void kernelSweep(Team& team, std::vector<Aligned<T>>& columns, KernelSweep<T>& s
     bool bad = false;
     columns[c].clear();
     if constexpr (sizeof(T) == 8) {
-      EXTREMA_DISPATCH(SweepChunk64)(sweep, chunkRange(sweep.n, chunks, c), columns[c].data(), errors[c], bad);
+      EXTREMA_DISPATCH(SweepChunk64)
+      (sweep, chunkRange(sweep.n, chunks, c), columns[c].data(), errors[c], bad);
     } else {
-      EXTREMA_DISPATCH(SweepChunk32)(sweep, chunkRange(sweep.n, chunks, c), columns[c].data(), errors[c], bad);
+      EXTREMA_DISPATCH(SweepChunk32)
+      (sweep, chunkRange(sweep.n, chunks, c), columns[c].data(), errors[c], bad);
     }
     if (bad) unsafe.store(true, std::memory_order_relaxed);
   });

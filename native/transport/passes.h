@@ -5,14 +5,15 @@
 
 #include "transport/problem.h"
 
-// Passes over the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) or over C, each a single sweep over the rows that
-// forms its entries on the fly. Everything a solver does with n × m numbers is one of these.
+// Passes over the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) or over C, each a single sweep over the rows
+// that forms its entries on the fly. Everything a solver does with n × m numbers is one of these.
 namespace extrema::transport {
 
 // What multiplies row i once its sum r_i is known.
 enum class Scaling {
   none,      // 1
-  sinkhorn,  // a_i / r_i: the Sinkhorn update of f, with rows that under- or overflow rescued by their maximum
+  sinkhorn,  // a_i / r_i: the Sinkhorn update of f, with rows that under- or overflow rescued by their
+             // maximum
   capped,    // min(1, a_i / r_i): the first half of rounding to the marginals
   given,     // scale_i, from the caller
   normal,    // r_i / a_i: with weights v the column sums are P^T diag(1/a) P v
@@ -23,9 +24,9 @@ struct PlanPass {
   const double* f = nullptr;
   const double* g = nullptr;
   Scaling scaling = Scaling::none;
-  const double* a = nullptr;             // sinkhorn, capped, normal
-  double* scale = nullptr;               // n: read when given, written otherwise (may be null when none)
-  double* shift = nullptr;               // n, sinkhorn: what a rescue added to f_i before scaling; f itself is not touched
+  const double* a = nullptr;  // sinkhorn, capped, normal
+  double* scale = nullptr;    // n: read when given, written otherwise (may be null when none)
+  double* shift = nullptr;  // n, sinkhorn: what a rescue added to f_i before scaling; f itself is not touched
   const double* columnWeight = nullptr;  // m: v in row sums  sum_j P_ij v_j; null for ones
   double* rowSum = nullptr;              // n: sum_j P_ij v_j before scaling
   double* rowCost = nullptr;             // n: sum_j C_ij P_ij v_j before scaling
@@ -80,15 +81,16 @@ struct ThresholdPass {
   const double* f = nullptr;
   const double* g = nullptr;
   double logTheta = 0;
-  const double* rowLog = nullptr;     // null: 0
-  const double* columnLog = nullptr;  // null: 0
+  const double* rowLog = nullptr;                    // null: 0
+  const double* columnLog = nullptr;                 // null: 0
   size_t most = std::numeric_limits<size_t>::max();  // give up beyond this many entries
   bool overflow = false;                             // out: gave up
 };
-void thresholdPass(Team& team, const Geometry<double>& geometry, Workspace<double>& workspace, ThresholdPass& pass,
-                   Sparse& out);
+void thresholdPass(Team& team, const Geometry<double>& geometry, Workspace<double>& workspace,
+                   ThresholdPass& pass, Sparse& out);
 
-// Range of the finite entries of C, for points a bound of it. Throws ERR_NOT_FINITE at NaN or -Infinity, naming the entry.
+// Range of the finite entries of C, for points a bound of it. Throws ERR_NOT_FINITE at NaN or -Infinity,
+// naming the entry.
 struct CostRange {
   double least, most;
   bool forbids;  // some entries are +Infinity
@@ -96,7 +98,8 @@ struct CostRange {
 CostRange costRange(Team& team, const Geometry<double>& geometry, Workspace<double>& workspace);
 
 // One full Sinkhorn iteration on a stored kernel matrix K (n × pitch, zero padded): for each row r_i = K_i v,
-// u_i = a_i / r_i, and s += u_i K_i while the row is still in cache. error = sum |u_i r_i - a_i| with the u of before.
+// u_i = a_i / r_i, and s += u_i K_i while the row is still in cache. error = sum |u_i r_i - a_i| with the u
+// of before.
 template <class T>
 struct KernelSweep {
   const T* kernel = nullptr;
@@ -112,7 +115,8 @@ struct KernelSweep {
 template <class T>
 void kernelSweep(Team& team, std::vector<Aligned<T>>& columns, KernelSweep<T>& sweep);
 
-// Milliseconds of a plain streaming read (a sum) of the matrix on the team: what a kernel sweep is measured against.
+// Milliseconds of a plain streaming read (a sum) of the matrix on the team: what a kernel sweep is measured
+// against.
 template <class T>
 double streamRead(Team& team, const T* data, size_t n, size_t m, int repetitions);
 

@@ -1,4 +1,5 @@
 #include <atomic>
+
 #include "simd/dispatch.h"
 #include "transport/chunk.h"
 
@@ -16,7 +17,7 @@ namespace HWY_NAMESPACE {
 // p_j = exp((f + g_j - c_j) / epsilon) into `out`; returns their sum, weighted where weights are given.
 template <class T, class Row>
 HWY_NOINLINE T ExponentialRow(const Row& cost, T f, const T* HWY_RESTRICT g, T invEpsilon, size_t m,
-                            const T* HWY_RESTRICT weight, T* HWY_RESTRICT out) {
+                              const T* HWY_RESTRICT weight, T* HWY_RESTRICT out) {
   const hn::ScalableTag<T> d;
   const size_t N = hn::Lanes(d);
   const auto vf = hn::Set(d, f);

@@ -55,8 +55,8 @@ void applyPlan(const Problem& problem, unsigned threads, bool transpose, const d
   planPass(reader.team, reader.geometry, reader.workspace, pass);
 }
 
-Sparse sparsePlan(const Problem& problem, unsigned threads, double threshold, const double* f, const double* g,
-                  Monitor& monitor) {
+Sparse sparsePlan(const Problem& problem, unsigned threads, double threshold, const double* f,
+                  const double* g, Monitor& monitor) {
   Reader reader(problem, threads, monitor);
   ThresholdPass pass;
   pass.epsilon = problem.epsilon;
@@ -70,8 +70,8 @@ Sparse sparsePlan(const Problem& problem, unsigned threads, double threshold, co
   return kept;
 }
 
-void costTransform(const Problem& problem, unsigned threads, bool transpose, const double* potential, double* out,
-                   Monitor& monitor) {
+void costTransform(const Problem& problem, unsigned threads, bool transpose, const double* potential,
+                   double* out, Monitor& monitor) {
   Reader reader(problem, threads, monitor);
   TransformPass pass;
   if (transpose) {

@@ -26,8 +26,9 @@ struct Problem {
   double epsilon = 0;
 };
 
-// The cost as the passes read it. A dense matrix is borrowed; points are copied once: y by coordinates (so that a
-// vector of targets is one load), both less the common mean (so that distances keep their digits), unit length for cosine.
+// The cost as the passes read it. A dense matrix is borrowed; points are copied once: y by coordinates (so
+// that a vector of targets is one load), both less the common mean (so that distances keep their digits),
+// unit length for cosine.
 template <class T>
 class Geometry {
  public:
@@ -38,9 +39,9 @@ class Geometry {
   const double* cost64;
   const float* cost32;
   size_t d = 0;
-  size_t pitch = 0;  // of yT
-  Aligned<T> x;      // n × d
-  Aligned<T> yT;     // d × pitch
+  size_t pitch = 0;     // of yT
+  Aligned<T> x;         // n × d
+  Aligned<T> yT;        // d × pitch
   double diameter = 0;  // no cost is larger
   // Inner products by GEMM where a coordinate loop would cost more: rows come in blocks of blockRows.
   bool gemm = false;

@@ -23,8 +23,8 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Rows of the cost. Load gives the entries from column j on; past the last column they are +Infinity, which drops out
-// of every sum of exponentials and every minimum.
+// Rows of the cost. Load gives the entries from column j on; past the last column they are +Infinity, which
+// drops out of every sum of exponentials and every minimum.
 
 template <class Stored>
 struct MatrixRow {
@@ -82,9 +82,11 @@ struct PointRow {
   }
 };
 
-// Distances of close points have lost their digits to the cancellation of their squares: again, by coordinates.
+// Distances of close points have lost their digits to the cancellation of their squares: again, by
+// coordinates.
 template <class T>
-HWY_NOINLINE void DistancesNearby(const Geometry<T>& geo, size_t i, size_t j0, size_t count, T* HWY_RESTRICT row) {
+HWY_NOINLINE void DistancesNearby(const Geometry<T>& geo, size_t i, size_t j0, size_t count,
+                                  T* HWY_RESTRICT row) {
   for (size_t j = j0; j < std::min(j0 + count, geo.m); j++) {
     T total = 0;
     for (size_t k = 0; k < geo.d; k++) {
@@ -103,9 +105,11 @@ void FillBlock(const Geometry<T>& geo, size_t i0, size_t rows, T* HWY_RESTRICT b
   const int pitch = static_cast<int>(geo.pitch);
   const T* x = geo.x.data() + i0 * geo.d;
   if constexpr (sizeof(T) == 8) {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, M, N, K, 1, x, K, geo.yT.data(), pitch, 0, block, pitch);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, M, N, K, 1, x, K, geo.yT.data(), pitch, 0, block,
+                pitch);
   } else {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, M, N, K, 1, x, K, geo.yT.data(), pitch, 0, block, pitch);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, M, N, K, 1, x, K, geo.yT.data(), pitch, 0, block,
+                pitch);
   }
   const auto zero = hn::Zero(d);
   for (size_t r = 0; r < rows; r++) {
@@ -201,9 +205,8 @@ template <class T, class Row>
 HWY_NOINLINE T LargestRow(const Row& cost, const T* HWY_RESTRICT g, size_t m) {
   const hn::ScalableTag<T> d;
   auto largest = hn::Set(d, -std::numeric_limits<T>::infinity());
-  ForColumns(d, cost, m, [&](size_t j, auto c) HWY_ATTR {
-    largest = hn::Max(largest, hn::Sub(hn::LoadU(d, g + j), c));
-  });
+  ForColumns(d, cost, m,
+             [&](size_t j, auto c) HWY_ATTR { largest = hn::Max(largest, hn::Sub(hn::LoadU(d, g + j), c)); });
   return hn::GetLane(hn::MaxOfLanes(d, largest));
 }
 

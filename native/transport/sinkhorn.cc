@@ -81,12 +81,13 @@ template class LogSweep<float>;
 
 namespace {
 
-// Kernel values below the smallest normal number are lost; scalings stay so close to one that no lost entry mattered.
+// Kernel values below the smallest normal number are lost; scalings stay so close to one that no lost entry
+// mattered.
 template <class T>
 constexpr double kLargestScaling = sizeof(T) == 8 ? 1e100 : 1e8;
 
-// Sinkhorn's iteration on a stored kernel matrix K = exp((alpha + beta - C) / epsilon) with scalings u, v, absorbed into
-// alpha, beta when they grow (Schmitzer 2019); where K under- or overflows, in the log domain.
+// Sinkhorn's iteration on a stored kernel matrix K = exp((alpha + beta - C) / epsilon) with scalings u, v,
+// absorbed into alpha, beta when they grow (Schmitzer 2019); where K under- or overflows, in the log domain.
 template <class T>
 class StabilizedKernel {
  public:
@@ -104,7 +105,8 @@ class StabilizedKernel {
     sweep_.storeFloat = sizeof(T) == 4;
   }
 
-  // One iteration from and to potentials alpha + epsilon log u, beta + epsilon log v. Returns the passes it took.
+  // One iteration from and to potentials alpha + epsilon log u, beta + epsilon log v. Returns the passes it
+  // took.
   int iterate(double* alpha, double* beta) {
     const Problem& problem = context_.problem;
     if (!valid_) {
@@ -221,8 +223,8 @@ class StallTest {
 };
 
 template <class KernelType>
-void iterate(Context& context, KernelType& kernel, const Options& options, double* f, double* g, Report& report,
-             History& history) {
+void iterate(Context& context, KernelType& kernel, const Options& options, double* f, double* g,
+             Report& report, History& history) {
   const double unit = options.float32 ? 6e-8 : 1.2e-16;
   const double span = (context.range.most - context.range.least) / context.problem.epsilon;
   double target = options.tolerance;
@@ -253,7 +255,8 @@ void iterate(Context& context, KernelType& kernel, const Options& options, doubl
     measure(context, f, g, report);
     if (report.marginalError <= options.tolerance) report.status = Status::converged;
     if (report.status != Status::converged || report.marginalError <= options.tolerance) return;
-    // The kernel's own rounding hid an error above the tolerance: form it anew and ask for more, while that helps.
+    // The kernel's own rounding hid an error above the tolerance: form it anew and ask for more, while that
+    // helps.
     target /= 4;
     if (target < options.tolerance / 64) {
       report.status = Status::stalled;
@@ -264,8 +267,8 @@ void iterate(Context& context, KernelType& kernel, const Options& options, doubl
 
 }  // namespace
 
-void sinkhorn(const Problem& problem, const Options& options, double* f, double* g, Report& report, History& history,
-              Monitor& monitor) {
+void sinkhorn(const Problem& problem, const Options& options, double* f, double* g, Report& report,
+              History& history, Monitor& monitor) {
   Context context(problem, options.threads, monitor);
   if (problem.metric == Metric::dense) {
     if (options.float32) {

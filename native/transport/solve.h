@@ -45,10 +45,10 @@ class History {
 };
 
 // Solvers: f (n) and g (m) hold the start and receive the result.
-void sinkhorn(const Problem& problem, const Options& options, double* f, double* g, Report& report, History& history,
-              Monitor& monitor);
-void sinkhornNewtonSparse(const Problem& problem, const Options& options, double* f, double* g, Report& report,
-                          History& history, Monitor& monitor);
+void sinkhorn(const Problem& problem, const Options& options, double* f, double* g, Report& report,
+              History& history, Monitor& monitor);
+void sinkhornNewtonSparse(const Problem& problem, const Options& options, double* f, double* g,
+                          Report& report, History& history, Monitor& monitor);
 
 // Everything of a double solve that is set up once.
 struct Context {
@@ -62,11 +62,12 @@ struct Context {
   double mass;  // sum a
 };
 
-// Whether a plan without mass on forbidden arcs (C_ij = +Infinity) exists; throws ERR_INFEASIBLE, naming a cut, if not.
+// Whether a plan without mass on forbidden arcs (C_ij = +Infinity) exists; throws ERR_INFEASIBLE, naming a
+// cut, if not.
 void checkFeasible(const Problem& problem, double mass, const Monitor& monitor);
 
-// A full Sinkhorn iteration in the log domain: one pass forms the plan, rescales its rows to a and adds up the columns;
-// rows and columns that under- or overflow are rescued by their extreme exponents.
+// A full Sinkhorn iteration in the log domain: one pass forms the plan, rescales its rows to a and adds up
+// the columns; rows and columns that under- or overflow are rescued by their extreme exponents.
 template <class T>
 class LogSweep {
  public:
@@ -75,14 +76,16 @@ class LogSweep {
   int run(Team& team, const Geometry<T>& geometry, Workspace<T>& workspace, const Problem& problem, double* f,
           double* g);
 
-  // Optional: where to keep exp((f + shift + g - C) / epsilon) of the state before. `stored` tells whether it holds.
+  // Optional: where to keep exp((f + shift + g - C) / epsilon) of the state before. `stored` tells whether it
+  // holds.
   void* store = nullptr;
   size_t storePitch = 0;
   bool storeFloat = false;
   bool stored = false;
 
   double error = 0;
-  Aligned<double> shift, rowScale, columnScale;  // the update: f += shift + epsilon log rowScale, g += epsilon log columnScale
+  Aligned<double> shift, rowScale,
+      columnScale;  // the update: f += shift + epsilon log rowScale, g += epsilon log columnScale
 
  private:
   Aligned<double> rowSum_, columnSum_, columnMin_;
@@ -90,7 +93,8 @@ class LogSweep {
 
 // Measures the state: marginal error, <C,P>, dual value. One pass.
 void measure(Context& context, const double* f, const double* g, Report& report);
-// Rounds the plan to the marginals and transforms the potentials: primal and dual bounds of unregularised transport.
+// Rounds the plan to the marginals and transforms the potentials: primal and dual bounds of unregularised
+// transport.
 void certify(Context& context, const double* f, const double* g, Report& report);
 
 }  // namespace extrema::transport

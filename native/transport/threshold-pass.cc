@@ -17,7 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace extrema::transport {
 namespace HWY_NAMESPACE {
 
-// Keeps z_ij >= logTheta + min(rowLog_i, columnLog_j). Comparing exponents, only kept entries pay for an exponential.
+// Keeps z_ij >= logTheta + min(rowLog_i, columnLog_j). Comparing exponents, only kept entries pay for an
+// exponential.
 void ThresholdChunk64(const Chunk<double>& chunk, const ThresholdPass& pass, size_t* counts,
                       std::atomic<size_t>& total, Sparse& out) {
   const hn::ScalableTag<double> d;

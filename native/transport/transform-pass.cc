@@ -66,7 +66,8 @@ void transformPass(Team& team, const Geometry<T>& geometry, Workspace<T>& ws, Tr
   if (pass.columnMin == nullptr) return;
   std::copy_n(ws.columns[0].data(), geometry.m, pass.columnMin);
   for (size_t c = 1; c < ws.columns.size(); c++) {
-    for (size_t j = 0; j < geometry.m; j++) pass.columnMin[j] = std::min<double>(pass.columnMin[j], ws.columns[c][j]);
+    for (size_t j = 0; j < geometry.m; j++)
+      pass.columnMin[j] = std::min<double>(pass.columnMin[j], ws.columns[c][j]);
   }
 }
 template void transformPass(Team&, const Geometry<double>&, Workspace<double>&, TransformPass&);

@@ -47,6 +47,23 @@ function forbidding(n: number): TransportProblem['cost'] {
   return cost
 }
 
+/** Weights of two halves with this part of the mass in the first. */
+function halves(length: number, part: number): Float64Array {
+  const first = length / 2
+  return Float64Array.from({ length }, (_, k) => (k < first ? part : 1 - part) / first)
+}
+
+/** Two clusters of values in [0, 1), `apart` from each other. */
+function clusters(length: number, apart: number): Float64Array {
+  return Float64Array.from({ length }, (_, k) => next() + (k < length / 2 ? 0 : apart))
+}
+
+/** Within a half everything costs about the same, across there is a barrier. */
+function barrier(n: number, height: number): TransportProblem['cost'] {
+  const across = (k: number) => Math.floor(k / n) < n / 2 !== k % n < n / 2
+  return { data: Float64Array.from({ length: n * n }, (_, k) => next() + (across(k) ? height : 0)), shape: [n, n] }
+}
+
 const cases: Case[] = [
   { name: 'a square', problem: { cost: matrix(60, 60) }, options: { epsilon: 0.02 } },
   { name: 'one by one', problem: { cost: [[3]] }, options: { epsilon: 0.1 } },
@@ -108,6 +125,21 @@ const cases: Case[] = [
       tolerance: 1e-7,
       warmStart: { f: fill(30, () => 400 * (next() - 0.5)), g: fill(40, () => 400 * (next() - 0.5)) },
     },
+  },
+  {
+    // Too smooth for a sparse Hessian, too slow for Sinkhorn: Newton with the whole plan.
+    name: 'two halves with a barrier between them',
+    problem: { cost: barrier(300, 12), a: halves(300, 0.6), b: halves(300, 0.5) },
+    options: { epsilon: 1, maxIterations: 400 },
+  },
+  {
+    name: 'two clusters of points',
+    problem: {
+      cost: pointCloud({ data: clusters(300, 4), shape: [300, 1] }, { data: clusters(300, 4), shape: [300, 1] }),
+      a: halves(300, 0.6),
+      b: halves(300, 0.5),
+    },
+    options: { epsilon: 1, maxIterations: 400 },
   },
   {
     name: 'no certificate, few iterations',
