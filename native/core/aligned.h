@@ -9,6 +9,10 @@
 
 namespace extrema {
 
+// Zeroed memory, which the thread keeps for its next small blocks when it is given back.
+void* takeZeroed(size_t bytes);
+void giveBack(void* block, size_t bytes) noexcept;
+
 // Zeroed memory on cache-line borders, padded so that whole vectors may be read and written past the last
 // element.
 template <class T>
@@ -17,17 +21,12 @@ class Aligned {
   static constexpr size_t kPad = 64 / sizeof(T) * 2;
 
   Aligned() = default;
-  explicit Aligned(size_t size) : size_(size) {
-    const size_t bytes = (size + kPad) * sizeof(T) + 64;
-    // Small blocks come faster from malloc's thread cache, large ones come zeroed from the system.
-    const bool small = bytes <= (size_t{1} << 16);
-    raw_ = small ? std::malloc(bytes) : std::calloc(bytes, 1);
-    if (raw_ == nullptr) throw std::bad_alloc();
-    if (small) std::memset(raw_, 0, bytes);
+  explicit Aligned(size_t size) : size_(size), bytes_((size + kPad) * sizeof(T) + 64) {
+    raw_ = takeZeroed(bytes_);
     const auto address = reinterpret_cast<uintptr_t>(raw_);
     data_ = reinterpret_cast<T*>((address + 63) / 64 * 64);
   }
-  ~Aligned() { std::free(raw_); }
+  ~Aligned() { giveBack(raw_, bytes_); }
   Aligned(Aligned&& other) noexcept { swap(other); }
   Aligned& operator=(Aligned&& other) noexcept {
     swap(other);
@@ -52,10 +51,12 @@ class Aligned {
     std::swap(raw_, other.raw_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(bytes_, other.bytes_);
   }
   void* raw_ = nullptr;
   T* data_ = nullptr;
   size_t size_ = 0;
+  size_t bytes_ = 0;
 };
 
 // `count` elements of T rounded up to whole cache lines: the row pitch of padded matrices.

@@ -17,7 +17,7 @@ const faults: Record<string, (file: string) => void> = {
 
 function aLibrary(): string {
   const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] }
-  return sharedObjects.find((name) => /libstdc\+\+|libm|libc/.test(name))!
+  return sharedObjects.find((name) => /libm\.so|libc\./.test(name))!
 }
 
 describe('backend: a binary that does not work', function () {

@@ -1,16 +1,7 @@
 import { expect } from 'chai'
 import { largestEntries } from '../../lib/backend/portable/transport/largest-entries.js'
+import { counting, finish } from '../helpers/clock.js'
 import { fill, random, shuffled } from '../helpers/random.js'
-
-const watch = { due: () => true, expired: () => false, progress: () => {} }
-
-function largest(matrix: Float64Array, n: number, m: number, most: number) {
-  const work = largestEntries(matrix, n, m, most, watch)
-  for (;;) {
-    const { done, value } = work.next()
-    if (done) return value
-  }
-}
 
 /** By sorting: larger ones first, of equal ones those that come first. */
 function expected(matrix: Float64Array, n: number, m: number, most: number) {
@@ -47,7 +38,9 @@ describe('portable selection of the largest entries', () => {
         const counts = [0, 1, 2, n + m, Math.floor(fill(1, next)[0] * n * m), n * m - 1, n * m]
         for (const most of counts) {
           if (most > n * m) continue
-          expect(largest(matrix, n, m, most), `${most} of ${n}×${m}`).to.deep.equal(expected(matrix, n, m, most))
+          expect(finish(largestEntries(matrix, n, m, most, counting().watch)), `${most} of ${n}×${m}`).to.deep.equal(
+            expected(matrix, n, m, most),
+          )
         }
       }
     })

@@ -15,7 +15,10 @@ interface Case {
   options: Options
   /** Of results, relative to the largest entry, where the backends round differently on purpose; default 1e-9. */
   agreement?: number
-  /** The plan falls into parts that hardly touch: each has potentials up to a constant of its own, but for rounding. */
+  /**
+   * The plan falls into parts that hardly touch: Newton's systems are nearly singular, and the potentials of each part
+   * known up to a constant only.
+   */
   loose?: boolean
 }
 
@@ -202,7 +205,9 @@ function close(name: string, native: ArrayLike<number>, portable: ArrayLike<numb
 }
 
 function expectSame(native: TransportSolution, portable: TransportSolution, expected: Case): void {
-  const { problem, options, agreement = 1e-9, loose = false } = expected
+  const { problem, options, loose = false } = expected
+  const newton = native.newtonIterations !== undefined
+  const agreement = newton && loose ? 1e-7 : (expected.agreement ?? 1e-9)
   const [n, m] = shapeOf(problem)
   expect(native.backend).to.equal('native')
   expect(portable.backend).to.equal('portable')
@@ -216,7 +221,6 @@ function expectSame(native: TransportSolution, portable: TransportSolution, expe
     ...(certificate === undefined ? [] : [certificate.primal, certificate.dual]),
   ]
   close('costs', costs(native), costs(portable), agreement)
-  const newton = native.newtonIterations !== undefined
   // Newton's directions are determined up to (1, -1), and so are the potentials of any solution.
   const shift = newton ? native.potentials.f[0] - portable.potentials.f[0] : 0
   if (!newton || !loose) {
@@ -242,7 +246,7 @@ function expectSame(native: TransportSolution, portable: TransportSolution, expe
   const w = fill(n, random(12))
   close('apply', native.apply(v), portable.apply(v), agreement)
   close('applyTranspose', native.applyTranspose(w), portable.applyTranspose(w), agreement)
-  if (agreement > 1e-9 || (newton && loose)) return
+  if (agreement > 1e-9) return
   for (const part of [0, 0.5, 0.99]) {
     const threshold = gapAbove(plans[0].data, part)
     const [sparse, twin] = [native.sparsePlan(threshold), portable.sparsePlan(threshold)]
@@ -258,7 +262,7 @@ function expectSameCourse(native: TransportSolution, portable: TransportSolution
   if (native.newtonIterations === undefined) {
     expect(portable.iterations).to.equal(native.iterations)
     expect(portable.passes).to.equal(native.passes)
-    close('history', [...native.history!, 1], [...portable.history!, 1], 1e-12)
+    close('history', [...native.history!, 1], [...portable.history!, 1], 1e-9)
   } else {
     expect(portable.iterations).to.be.closeTo(native.iterations, 2 + 0.1 * native.iterations)
     expect(portable.newtonIterations).to.be.closeTo(native.newtonIterations, 2 + 0.1 * native.iterations)
@@ -304,11 +308,13 @@ describe('transport: native and portable give the same', () => {
       }
 
       it('a batch', async () => {
-        const problems = cases.map(({ problem }) => problem)
-        const options = { epsilon: 0.2, tolerance: on === sinkhornOn ? 1e-6 : 1e-12 }
+        // At this epsilon: not those with costs in the thousands.
+        const some = cases.filter(({ options }) => options.epsilon < 1)
+        const problems = some.map(({ problem }) => problem)
+        const options = { epsilon: 0.2, tolerance: on === sinkhornOn ? 1e-6 : 1e-11 }
         const solutions = await native.runBatch(problems, options)
         const twins = await portable.runBatch(problems, options)
-        cases.forEach((one, k) => {
+        some.forEach((one, k) => {
           expectSame(solutions[k], twins[k], { ...one, options, agreement: 1e-9 })
         })
       })

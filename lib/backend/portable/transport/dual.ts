@@ -45,6 +45,7 @@ export class Dual {
   /** Where to keep the plan of the last point that was evaluated. */
   store: Float64Array | null = null
   private trial: DualPoint
+  private readonly rows: Float64Array
   private slope = 0
   private magnitude = 0
 
@@ -53,6 +54,7 @@ export class Dual {
     this.epsilon = context.settings.epsilon
     this.point = new DualPoint(n, m)
     this.trial = new DualPoint(n, m)
+    this.rows = new Float64Array(4 * m)
     this.x = new Float64Array(n)
     this.y = new Float64Array(m)
     this.p = new Float64Array(n)
@@ -62,7 +64,7 @@ export class Dual {
   /** Forms the plan of a point: its sums and error, and the plan itself where `store` points. One pass. */
   *evaluate(at: DualPoint): Work<void> {
     const { problem, cost, mass, report, monitor } = this.context
-    const pass = new PlanPass(this.epsilon, at.f, at.g)
+    const pass = new PlanPass(this.epsilon, at.f, at.g, this.rows)
     pass.rowSum = at.rowSum
     pass.columnSum = at.columnSum
     pass.store = this.store

@@ -22,6 +22,7 @@ export class LogSweep {
   readonly columnScale: Float64Array
   private readonly rowSum: Float64Array
   private readonly columnSum: Float64Array
+  private readonly rows: Float64Array
 
   constructor(n: number, m: number) {
     this.shift = new Float64Array(n)
@@ -29,6 +30,7 @@ export class LogSweep {
     this.columnScale = new Float64Array(m)
     this.rowSum = new Float64Array(n)
     this.columnSum = new Float64Array(m)
+    this.rows = new Float64Array(4 * m)
   }
 
   /** Updates f and g. Returns the number of passes. */
@@ -41,7 +43,7 @@ export class LogSweep {
     monitor: Watch,
   ): Work<number> {
     const { shift, rowScale, columnScale, rowSum, columnSum } = this
-    const pass = new PlanPass(epsilon, f, g)
+    const pass = new PlanPass(epsilon, f, g, this.rows)
     pass.scaling = 'sinkhorn'
     pass.a = a
     pass.scale = rowScale
@@ -64,7 +66,7 @@ export class LogSweep {
       const least = columnScale
       yield* columnTransform(cost, f, least, monitor)
       for (let j = 0; j < g.length; j++) if (!sound(columnSum[j])) g[j] = least[j]
-      const again = new PlanPass(epsilon, f, g)
+      const again = new PlanPass(epsilon, f, g, this.rows)
       again.columnSum = columnSum
       yield* planPass(cost, again, monitor)
       passes += 2

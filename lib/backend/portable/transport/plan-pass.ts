@@ -30,17 +30,16 @@ export class PlanPass {
   columnSum: Float64Array | null = null
   /** n × m: P_ij before scaling. */
   store: Float64Array | Float32Array | null = null
-  /** Four rows of P, where they are not stored, and what multiplies them. */
-  readonly rows: Float64Array
+  /** What multiplies the rows of a block of four. */
   readonly factors = new Float64Array(4)
 
   constructor(
     readonly epsilon: number,
     readonly f: Float64Array,
     readonly g: Float64Array,
-  ) {
-    this.rows = new Float64Array(4 * g.length)
-  }
+    /** 4 × m: room for a block of rows that are not stored. Give it where a pass is made again and again. */
+    readonly rows = new Float64Array(4 * g.length),
+  ) {}
 }
 
 /** Below, a sum has lost digits to underflow; above, it may have overflowed. */

@@ -1,0 +1,89 @@
+#include "core/aligned.h"
+
+#include <array>
+
+namespace extrema {
+
+namespace {
+
+// Blocks come in sizes of 1, 1.25, 1.5 and 1.75 times a power of two; those up to 1 MiB are kept by the
+// thread that frees them, a few of each size: a batch of small solves would otherwise return its memory to
+// the system and fault it in again for every problem, all threads waiting for one lock of the kernel's.
+constexpr size_t kLeast = 256, kMost = size_t{1} << 20, kMostKept = size_t{4} << 20;
+constexpr int kClasses = 4 * 12 + 1, kPerClass = 12;
+
+struct SizeClass {
+  int index;
+  size_t bytes;
+};
+
+SizeClass classOf(size_t bytes) {
+  size_t power = kLeast;
+  int index = 0;
+  while (power * 2 <= bytes) {
+    power *= 2;
+    index += 4;
+  }
+  for (int quarter = 0; quarter < 4; quarter++, index++) {
+    const size_t size = power + power / 4 * quarter;
+    if (size >= bytes) return {index, size};
+  }
+  return {index, power * 2};
+}
+
+class Cache {
+ public:
+  ~Cache() {
+    for (int c = 0; c < kClasses; c++) {
+      while (counts_[c] > 0) std::free(blocks_[c][--counts_[c]]);
+    }
+  }
+  void* take(const SizeClass& size) {
+    if (counts_[size.index] == 0) return nullptr;
+    total_ -= size.bytes;
+    return blocks_[size.index][--counts_[size.index]];
+  }
+  bool keep(const SizeClass& size, void* block) {
+    if (counts_[size.index] == kPerClass || total_ + size.bytes > kMostKept) return false;
+    total_ += size.bytes;
+    blocks_[size.index][counts_[size.index]++] = block;
+    return true;
+  }
+
+ private:
+  size_t total_ = 0;
+  std::array<int, kClasses> counts_{};
+  std::array<std::array<void*, kPerClass>, kClasses> blocks_;
+};
+
+// Sanitizers are to see every block come and go.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kCaching = false;
+#else
+constexpr bool kCaching = true;
+#endif
+
+thread_local Cache cache;
+
+}  // namespace
+
+void* takeZeroed(size_t bytes) {
+  if (!kCaching || bytes > kMost) {
+    void* block = std::calloc(bytes, 1);
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+  }
+  const SizeClass size = classOf(bytes);
+  void* block = cache.take(size);
+  if (block == nullptr) block = std::malloc(size.bytes);
+  if (block == nullptr) throw std::bad_alloc();
+  std::memset(block, 0, bytes);
+  return block;
+}
+
+void giveBack(void* block, size_t bytes) noexcept {
+  if (block == nullptr) return;
+  if (!kCaching || bytes > kMost || !cache.keep(classOf(bytes), block)) std::free(block);
+}
+
+}  // namespace extrema
