@@ -129,7 +129,8 @@ void solveBatch(Solver solver, const std::vector<BatchItem>& items, Options opti
       transport::Report report;
       transport::History history(nullptr, 0);
       try {
-        solver(item.problem, options, item.f, item.g, report, history, monitor);
+        Monitor part(&monitor);
+        solver(item.problem, options, item.f, item.g, report, history, part);
         writeReport(report, 0, item.report);
       } catch (...) {
         const Failure reason = describeCurrentException();

@@ -11,10 +11,15 @@ class Monitor {
  public:
   using Clock = std::chrono::steady_clock;
 
+  Monitor() = default;
+  // For a part of a larger call: ends with it, but its progress is nobody's business.
+  explicit Monitor(const Monitor* whole) : whole_(whole) {}
   virtual ~Monitor() = default;
 
   // The caller does not want the result any more: return as soon as possible, in any state.
-  bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+  bool cancelled() const noexcept {
+    return cancelled_.load(std::memory_order_relaxed) || (whole_ != nullptr && whole_->cancelled());
+  }
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
 
   // Milliseconds the kernel may run, counted from now.
@@ -23,6 +28,7 @@ class Monitor {
     timeLimit_ = milliseconds;
   }
   bool expired() const noexcept {
+    if (whole_ != nullptr && whole_->expired()) return true;
     return timeLimit_ < std::numeric_limits<double>::infinity() && elapsed() >= timeLimit_;
   }
   double elapsed() const noexcept {
@@ -36,6 +42,7 @@ class Monitor {
   }
 
  private:
+  const Monitor* whole_ = nullptr;
   std::atomic<bool> cancelled_{false};
   Clock::time_point start_ = Clock::now();
   double timeLimit_ = std::numeric_limits<double>::infinity();

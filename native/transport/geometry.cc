@@ -99,7 +99,7 @@ template class Geometry<float>;
 template <class T>
 Workspace<T>::Workspace(const Geometry<T>& geometry, unsigned workerCount)
     : g(geometry.m), weight(geometry.m), chunks(rowChunks(geometry.n, geometry.m)) {
-  for (unsigned w = 0; w < std::min<unsigned>(workerCount, chunks); w++) {
+  for (unsigned w = 0; w < workerCount; w++) {
     Worker worker;
     worker.row = Aligned<T>(geometry.m);
     worker.extra = Aligned<T>(geometry.m);

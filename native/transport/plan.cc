@@ -11,7 +11,7 @@ namespace {
 
 struct Reader {
   Reader(const Problem& problem, unsigned threads, Monitor& monitor)
-      : team(rowChunks(problem.n, problem.m) == 1 ? 1 : threads, monitor),
+      : team(std::min(threads, rowChunks(problem.n, problem.m)), monitor),
         geometry(problem),
         workspace(geometry, team.size()) {}
   Team team;

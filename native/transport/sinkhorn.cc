@@ -9,7 +9,7 @@ namespace extrema::transport {
 Context::Context(const Problem& p, unsigned threads, Monitor& m)
     : problem(p),
       monitor(m),
-      team(rowChunks(p.n, p.m) == 1 ? 1 : threads, m),
+      team(std::min(threads, rowChunks(p.n, p.m)), m),
       geometry(p),
       workspace(geometry, team.size()),
       range(costRange(team, geometry, workspace)),

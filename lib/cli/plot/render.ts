@@ -42,15 +42,18 @@ async function toSvg(spec: PlotSpec, format: PlotFormat): Promise<string> {
   }
 }
 
+// resvg finds fonts through /etc/fonts; a small system may have fonts without that.
+const fonts = { font: { fontDirs: ['/usr/share/fonts'] } }
+
 async function toPng(svg: string): Promise<Uint8Array> {
   const { Resvg } = await loadResvg()
   // Without fonts resvg leaves out all text and says nothing: see whether a letter takes any room.
   const hasFonts =
-    new Resvg(`<svg xmlns="http://www.w3.org/2000/svg"><text y="9">a</text></svg>`).getBBox() !== undefined
+    new Resvg(`<svg xmlns="http://www.w3.org/2000/svg"><text y="9">a</text></svg>`, fonts).getBBox() !== undefined
   if (!hasFonts) {
     process.stderr.write(
       'warning: the PNG has no labels, as there are no fonts (Debian: apt-get install fonts-dejavu-core)\n',
     )
   }
-  return new Resvg(svg, { fitTo: { mode: 'zoom', value: 2 }, background: 'white' }).render().asPng()
+  return new Resvg(svg, { ...fonts, fitTo: { mode: 'zoom', value: 2 }, background: 'white' }).render().asPng()
 }

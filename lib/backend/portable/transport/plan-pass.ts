@@ -38,7 +38,7 @@ export class PlanPass {
     readonly f: Float64Array,
     readonly g: Float64Array,
     /** 4 × m: room for a block of rows that are not stored. Give it where a pass is made again and again. */
-    readonly rows = new Float64Array(4 * g.length),
+    readonly rows: Float64Array = new Float64Array(4 * g.length),
   ) {}
 }
 
