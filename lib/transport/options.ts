@@ -21,7 +21,7 @@ export interface EntropicOptions extends SolverOptions {
   precision?: 'float64' | 'float32'
   /** Potentials to start from, as in `solution.potentials`. */
   warmStart?: { f: VectorLike; g: VectorLike }
-  /** Keep the marginal error after every iteration (the first million) in `solution.history`. Default false. */
+  /** Keep the marginal error of every iteration (the first million) in `solution.history`. Default false. */
   history?: boolean
   /** Bound unregularised transport by the rounded plan and the transformed potentials; four more passes. Default true. */
   certificate?: boolean

@@ -7,7 +7,7 @@ import { type Solution, type Status, statuses } from '../core/solution.js'
 
 /** Bounds of unregularised transport: `dual <= min <C,P> <= primal`. */
 export interface Certificate {
-  /** Cost of the plan after rounding it to the exact marginals. */
+  /** Cost of the plan after rounding it to the exact marginals; Infinity where that takes a forbidden arc. */
   primal: number
   /** Value of the c-transformed potentials, feasible for the dual problem. */
   dual: number
@@ -41,7 +41,10 @@ export interface TransportSolution extends Solution {
   apply(v: VectorLike): Float64Array
   /** Pᵀ v for v of length n, without forming P. */
   applyTranspose(v: VectorLike): Float64Array
-  /** Marginal error after each iteration, with `history: true`. */
+  /**
+   * Marginal error of each iteration, with `history: true`: the Newton methods' after it; Sinkhorn's that of the rows it
+   * found, as it measures no other on the way.
+   */
   history?: Float64Array
 }
 

@@ -93,6 +93,11 @@ describe('transport: bad problems', () => {
         { kind: 'points' },
         { kind: 'points', metric: 'sqeuclidean', x: 1, y: 2 },
         { kind: 'points', x: [[1]], y: [[1]] },
+        {
+          kind: 'points',
+          x: { data: new Float64Array(3), rows: 2, columns: 2 },
+          y: { data: new Float64Array(2), rows: 1, columns: 2 },
+        },
       ]) {
         await refuses(methods, { cost: kind }, ['ERR_SHAPE', /cost\.x: expected .+, got /])
       }

@@ -32,6 +32,19 @@ describe('transport: closed forms', () => {
           )
         })
 
+        // Sinkhorn takes as many iterations as t is large.
+        const extreme = method.name === 'sinkhorn' ? [-6, 6] : [-600, -300, -40, -12, 12, 40, 300, 600]
+        it(`2 × 2 with t = exp(${extreme})`, () => {
+          for (const exponent of extreme) {
+            const cost = Float64Array.of(0.25, 0.25 + 2 * exponent, 0.25, 0.25)
+            const dense = { n: 2, m: 2, cost, a: uniform(2), b: uniform(2) }
+            const solution = method.runSync(asProblem(dense), { epsilon: 1, tolerance: 1e-12 })
+            const p = 1 / (1 + Math.exp(-exponent)) / 2
+            expect(solution.status, `t = exp(${exponent})`).to.equal('converged')
+            expect(largestDifference(solution.plan().data, Float64Array.of(p, 0.5 - p, 0.5 - p, p))).to.be.below(1e-11)
+          }
+        })
+
         it('2 × 2 with any weights: the root of a quadratic', () => {
           const cost = fc.double({ min: -3, max: 3, noNaN: true })
           const weight = fc.double({ min: 0.02, max: 0.98, noNaN: true })

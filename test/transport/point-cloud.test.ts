@@ -144,6 +144,33 @@ describe('transport: point clouds', () => {
       }
     })
 
+    it('survives structuredClone, and so the way to a worker', () => {
+      const next = random(164)
+      for (const cost of metrics) {
+        const cloud = pointCloud(
+          { data: fill(24, next), shape: [12, 2] },
+          { data: fill(20, next), shape: [10, 2] },
+          { cost },
+        )
+        const direct = sinkhornOn(backend).runSync({ cost: cloud }, { epsilon: 0.1 })
+        const cloned = sinkhornOn(backend).runSync({ cost: structuredClone(cloud) }, { epsilon: 0.1 })
+        expect(cloned.potentials).to.deep.equal(direct.potentials)
+      }
+    })
+
+    it('lets small clouds be used again once the call has begun', async () => {
+      const next = random(165)
+      const data = fill(24, next)
+      const y = { data: fill(20, next), shape: [10, 2] }
+      const cost = pointCloud({ data, shape: [12, 2] }, y)
+      const expected = sinkhornOn(backend).runSync({ cost }, { epsilon: 0.1 })
+      const running = sinkhornOn(backend).run({ cost }, { epsilon: 0.1 })
+      data.fill(0.5)
+      const solution = await running
+      expect(solution.potentials).to.deep.equal(expected.potentials)
+      expect(solution.plan().data).to.deep.equal(expected.plan().data)
+    })
+
     it('takes one cloud for many problems', () => {
       const next = random(162)
       const cost = pointCloud({ data: fill(24, next), shape: [12, 2] }, { data: fill(20, next), shape: [10, 2] })
