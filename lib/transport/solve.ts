@@ -3,6 +3,7 @@ import {
   type BatchJob,
   type Control,
   type Kernels,
+  reportField,
   reportLength,
   type SolveJob,
   type TransformJob,
@@ -199,6 +200,10 @@ function makeSolution(
   history: Float64Array | null,
   elapsed: number,
 ): TransportSolution {
+  // All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since.
+  if (Number.isNaN(report[reportField.marginalError])) {
+    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
+  }
   const { epsilon, threads, certificate } = options.settings
   const plan = {
     cost: problem.full,

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { TransportProblem } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
+import { expectRejection } from '../helpers/errors.js'
 import { methodsOn } from '../helpers/methods.js'
 import { largestDifference, randomDense } from '../helpers/transport.js'
 
@@ -89,6 +90,13 @@ describe('transport: forms of input', () => {
         const nearly = method.runSync({ cost: rows, a, b: b.map((w) => w * (1 + 9e-7)) }, options)
         expect(nearly.status).to.equal('converged')
         expect(largestDifference(nearly.plan().data, exact.plan().data)).to.be.below(1e-12)
+      })
+
+      it(`${method.name}: NaN written into a large input during the call is an error, no answer`, async () => {
+        const { cost: data } = randomDense(450, 400, 212) // too large to be copied
+        const running = method.run({ cost: { data, shape: [450, 400] } }, { ...options, epsilon: 1e-4, timeLimit: 100 })
+        data.fill(Number.NaN)
+        await expectRejection(running, 'ERR_NOT_FINITE', /^cost/)
       })
 
       it(`${method.name}: reuse of the input after the call has begun`, async () => {

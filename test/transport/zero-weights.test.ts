@@ -86,6 +86,23 @@ describe('transport: zero weights', () => {
     }
 
     for (const method of methodsOn(backend)) {
+      it(`${method.name}: weights over hundreds of orders of magnitude leave finite numbers`, () => {
+        const size = fc.integer({ min: 3, max: 30 })
+        const exponent = fc.double({ min: 0, max: 3, noNaN: true })
+        const precision = fc.constantFrom('float64' as const, 'float32' as const)
+        check(
+          fc.property(size, size, fc.nat(), exponent, exponent, precision, (n, m, seed, spread, small, kind) => {
+            const next = random(seed)
+            const weights = (count: number) => normalized(fill(count, () => 10 ** (-(10 ** (0.8 * spread)) * next())))
+            const dense = { ...randomDense(n, m, seed), a: weights(n), b: weights(m) }
+            const options = { epsilon: 10 ** -small, precision: kind, maxIterations: 200, tolerance: 1e-5 }
+            const solution = method.runSync(asProblem(dense), options)
+            expectSound(solution, dense, { ...options, costError: kind === 'float32' ? 1e-7 : 0, roundoff: 1e-6 })
+          }),
+          { runs: 30 },
+        )
+      })
+
       it(`${method.name}: weights down to 1e-300 are weights`, () => {
         for (const precision of ['float64', 'float32'] as const) {
           const dense = randomDense(30, 20, 65)
