@@ -150,7 +150,29 @@ function asMatrix(cloud: PointCloudCost['x']): MatrixLike {
 }
 
 function copyIfSmall(data: FloatArray): FloatArray {
-  return data.byteLength <= copiedBytes && data.buffer instanceof ArrayBuffer ? data.slice() : data
+  if (data.byteLength > copiedBytes || !(data.buffer instanceof ArrayBuffer)) return data
+  return data.byteLength <= slabShare ? copyToSlab(data) : data.slice()
+}
+
+/** Tiny copies share a buffer, which nobody outside sees: a buffer of its own costs more than a small solve. */
+const slabBytes = 2 ** 14
+const slabShare = slabBytes / 8
+let slab = new ArrayBuffer(slabBytes)
+let slabUsed = 0
+
+function copyToSlab(data: FloatArray): FloatArray {
+  if (slabUsed + data.byteLength > slabBytes) {
+    slab = new ArrayBuffer(slabBytes)
+    slabUsed = 0
+  }
+  const offset = slabUsed
+  slabUsed += Math.ceil(data.byteLength / 8) * 8
+  const copy =
+    data instanceof Float32Array
+      ? new Float32Array(slab, offset, data.length)
+      : new Float64Array(slab, offset, data.length)
+  copy.set(data)
+  return copy
 }
 
 interface Weights {

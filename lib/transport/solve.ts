@@ -18,6 +18,9 @@ export type Method = 'sinkhorn' | 'sinkhornNewtonSparse'
 
 const longestHistory = 1_000_000
 
+/** Reports whose numbers have been read: allocating one costs as much as a small solve. */
+const reports: Float64Array[] = []
+
 interface Prepared {
   problem: CheckedProblem
   options: CheckedOptions
@@ -36,7 +39,7 @@ function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
     settings: options.settings,
     f: startPotential('f', options.warmStart, checked.n, checked.rows),
     g: startPotential('g', options.warmStart, checked.m, checked.columns),
-    report: new Float64Array(reportLength),
+    report: reports.pop() ?? new Float64Array(reportLength),
     history: options.history ? new Float64Array(Math.min(options.settings.maxIterations, longestHistory)) : null,
   }
   const control = { signal: options.signal, onProgress: options.onProgress, timeLimit: options.timeLimit }
@@ -186,7 +189,9 @@ function fillMissing(transform: TransformJob, f: Float64Array, g: Float64Array):
 function finish(method: Method, prepared: Prepared, f: Float64Array, g: Float64Array): TransportSolution {
   const { problem, options, job } = prepared
   const elapsed = performance.now() - prepared.start
-  return makeSolution(method, problem, options, prepared.kernels.name, f, g, job.report, job.history, elapsed)
+  const solution = makeSolution(method, problem, options, prepared.kernels.name, f, g, job.report, job.history, elapsed)
+  reports.push(job.report)
+  return solution
 }
 
 function makeSolution(

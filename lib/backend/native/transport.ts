@@ -4,15 +4,16 @@ import { nativeKernel, type Runtime } from './runtime.js'
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
 type Exports = Record<string, (...args: any[]) => any>
 
+/** The same for all calls: the binding reads it before it returns, and allocating costs more than a small solve. */
+const parameterSpace = new Float64Array(13)
+
 /** The numbers of a call, laid out as native/binding/transport.cc reads them. */
 function parameters(cost: CostData | undefined, settings: Partial<SolveSettings>, threads: number): Float64Array {
-  const p = new Float64Array(13)
-  if (cost !== undefined) {
-    p[0] = cost.n
-    p[1] = cost.m
-    p[2] = cost.d
-    p[3] = metrics.indexOf(cost.metric)
-  }
+  const p = parameterSpace
+  p[0] = cost?.n ?? 0
+  p[1] = cost?.m ?? 0
+  p[2] = cost?.d ?? 0
+  p[3] = cost === undefined ? 0 : metrics.indexOf(cost.metric)
   p[4] = settings.epsilon ?? 1
   p[5] = threads
   p[6] = settings.tolerance ?? 0
