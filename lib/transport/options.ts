@@ -16,7 +16,8 @@ export interface EntropicOptions extends SolverOptions {
   tolerance?: number
   /**
    * Numbers in which the n × m cost data and kernel entries are held. `'float32'` halves the memory and nearly doubles
-   * the speed; expect marginal errors down to about 1e-6 only. Default `'float64'`.
+   * the speed; expect marginal errors down to about 1e-6 only. Portable kernels halve the memory but not the time. Default
+   * `'float64'`.
    */
   precision?: 'float64' | 'float32'
   /** Potentials to start from, as in `solution.potentials`. */

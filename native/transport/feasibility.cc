@@ -151,9 +151,10 @@ void checkFeasible(const Problem& problem, double mass, const Monitor& monitor) 
   for (size_t j = 0; j < problem.m; j++) demand += columns[j] ? problem.b[j] : 0;
   std::ostringstream text;
   text << "cost: expected allowed (finite) arcs for all mass; rows " << firstOf(rows) << " supply " << supply
-       << " but reach only ";
+       << " but reach ";
   const std::string reached = firstOf(columns);
-  text << (reached.empty() ? "no column" : "columns " + reached + " that take " + std::to_string(demand));
+  text << (reached.empty() ? "no column"
+                           : "only columns " + reached + " that take " + std::to_string(demand));
   throw Error("ERR_INFEASIBLE", text.str());
 }
 

@@ -242,7 +242,7 @@ void iterate(Context& context, KernelType& kernel, const Options& options, doubl
         report.status = Status::converged;
         break;
       }
-      if (stall.stalled(error)) {
+      if (std::isnan(error) || stall.stalled(error)) {  // NaN: somebody writes to the cost
         report.status = Status::stalled;
         break;
       }

@@ -13,10 +13,10 @@ export function* checkFeasible(problem: TransportProblemData, monitor: Watch): W
   const columns = members(flow.columns)
   const supply = rows.reduce((total, i) => total + problem.a[i], 0)
   const demand = columns.reduce((total, j) => total + problem.b[j], 0)
-  const reached = columns.length === 0 ? 'no column' : `columns ${firstOf(columns)} that take ${demand.toFixed(6)}`
+  const reached = columns.length === 0 ? 'no column' : `only columns ${firstOf(columns)} that take ${demand.toFixed(6)}`
   throw new ExtremaError(
     'ERR_INFEASIBLE',
-    `cost: expected allowed (finite) arcs for all mass; rows ${firstOf(rows)} supply ${Number(supply.toPrecision(6))} but reach only ${reached}`,
+    `cost: expected allowed (finite) arcs for all mass; rows ${firstOf(rows)} supply ${Number(supply.toPrecision(6))} but reach ${reached}`,
   )
 }
 

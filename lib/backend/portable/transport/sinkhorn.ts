@@ -137,7 +137,8 @@ function* iterate(context: Context, kernel: SinkhornKernel): Work<void> {
         report.status = status.converged
         break
       }
-      if (stall.stalled(error)) {
+      if (Number.isNaN(error) || stall.stalled(error)) {
+        // NaN: somebody writes to the cost
         report.status = status.stalled
         break
       }
