@@ -1,6 +1,7 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { RandomKernels } from './portable/random/kernels.js'
+import type { LineKernels } from './transport-line.js'
 
 /** What the façade hands over with every job. */
 export interface Control {
@@ -125,7 +126,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels {
+export interface TransportKernels extends LineKernels {
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>
   batch: Kernel<BatchJob>

@@ -1,3 +1,4 @@
+export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
 export { sinkhorn, sinkhornBatch, sinkhornSync } from './sinkhorn.js'
@@ -6,4 +7,12 @@ export {
   sinkhornNewtonSparseBatch,
   sinkhornNewtonSparseSync,
 } from './sinkhorn-newton-sparse.js'
+export {
+  type SamplesProblem,
+  type SlicedOptions,
+  type SlicedSolution,
+  slicedWasserstein,
+  slicedWassersteinSync,
+} from './sliced-wasserstein.js'
 export type { Certificate, TransportSolution } from './solution.js'
+export { type LineProblem, type LineSolution, wasserstein1d, wasserstein1dSync } from './wasserstein-1d.js'

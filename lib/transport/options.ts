@@ -1,5 +1,6 @@
-import { type BackendName, backend } from '../backend/index.js'
-import type { SolveSettings } from '../backend/kernels.js'
+import type { BackendName } from '../backend/index.js'
+import type { Control, SolveSettings } from '../backend/kernels.js'
+import { checkRunOptions, runNames } from '../backend/options.js'
 import { toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, flag, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
@@ -41,11 +42,7 @@ const entropicNames = [
   'epsilon',
   'tolerance',
   'maxIterations',
-  'timeLimit',
-  'threads',
-  'signal',
-  'onProgress',
-  'backend',
+  ...runNames,
   'precision',
   'warmStart',
   'history',
@@ -57,15 +54,12 @@ export const newtonNames: ReadonlySet<string> = new Set([...entropicNames, 'vari
 export interface CheckedOptions {
   settings: SolveSettings
   backend: BackendName | undefined
-  signal: AbortSignal | undefined
-  onProgress: SolverOptions['onProgress']
-  timeLimit: number
+  control: Control
   history: boolean
   warmStart: { f: VectorLike; g: VectorLike } | undefined
 }
 
 const precisions = ['float64', 'float32'] as const
-const backends = ['native', 'portable'] as const
 const variants = ['adaptive', 'paper'] as const
 
 export function checkOptions(
@@ -73,18 +67,7 @@ export function checkOptions(
   names: ReadonlySet<string>,
   defaultIterations: number,
 ): CheckedOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new ExtremaError('ERR_OPTION', `options: expected { epsilon, … }, got ${describe(options)}`)
-  }
-  checkNames('options', options, names)
-  const { signal, onProgress } = options
-  // By what it does: a signal may come from another realm.
-  if (signal !== undefined && (typeof signal?.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')) {
-    throw new ExtremaError('ERR_OPTION', `signal: expected an AbortSignal, got ${describe(signal)}`)
-  }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new ExtremaError('ERR_OPTION', `onProgress: expected a function, got ${describe(onProgress)}`)
-  }
+  const { control, backend, threads } = checkRunOptions(options, names, '{ epsilon, … }')
   const paper = oneOf('variant', options.variant, variants, 'adaptive') === 'paper'
   for (const name of ['sinkhornIterations', 'sparsity'] as const) {
     if (paper || options[name] === undefined) continue
@@ -95,17 +78,15 @@ export function checkOptions(
       epsilon: positive('epsilon', options.epsilon),
       tolerance: nonNegative('tolerance', options.tolerance, 1e-9),
       maxIterations: whole('maxIterations', options.maxIterations, defaultIterations, 1),
-      threads: options.threads === undefined ? backend().threads : whole('threads', options.threads, 1, 1, 64),
+      threads,
       float32: oneOf('precision', options.precision, precisions, 'float64') === 'float32',
       certificate: flag('certificate', options.certificate, true),
       paper,
       sinkhornIterations: whole('sinkhornIterations', options.sinkhornIterations, 20, 0),
       sparsity: options.sparsity === undefined ? 0 : fraction('sparsity', options.sparsity),
     },
-    backend: options.backend === undefined ? undefined : oneOf('backend', options.backend, backends, 'native'),
-    signal,
-    onProgress,
-    timeLimit: options.timeLimit === undefined ? Number.POSITIVE_INFINITY : positive('timeLimit', options.timeLimit),
+    backend,
+    control,
     history: flag('history', options.history, false),
     warmStart: checkStart(options.warmStart),
   }

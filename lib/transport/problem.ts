@@ -101,8 +101,9 @@ export function checkProblem(problem: TransportProblem, copySmall: boolean): Che
   checkNames('problem', problem, problemNames)
   const cost = readCost(problem.cost, copySmall)
   const { n, m } = cost
-  const a = readWeights('a', problem.a, n, m, n)
-  const b = readWeights('b', problem.b, m, n, m, true)
+  const shape = () => `the ${shapeText(n, m)} cost`
+  const a = readWeights('a', problem.a, n, shape)
+  const b = readWeights('b', problem.b, m, shape)
   balance(a.total, b)
   // Written out: spreading an object costs more than a small solve.
   const { metric, x, y, d } = cost
@@ -175,28 +176,18 @@ function copyToSlab(data: FloatArray): FloatArray {
   return copy
 }
 
-interface Weights {
+export interface Weights {
   weights: Float64Array
   total: number
   zeros: boolean
 }
 
-function readWeights(
-  name: string,
-  given: VectorLike | undefined,
-  length: number,
-  other: number,
-  own: number,
-  columns = false,
-): Weights {
+/** Weights >= 0 of `length` nodes, in an array of our own; uniform ones where none are given. `of` names what they weigh. */
+export function readWeights(name: string, given: VectorLike | undefined, length: number, of: () => string): Weights {
   if (given === undefined) return { weights: uniformWeights(length), total: 1, zeros: false }
   const vector = toFloat64(name, given)
   if (vector.length !== length) {
-    const shape = columns ? shapeText(other, own) : shapeText(own, other)
-    throw new ExtremaError(
-      'ERR_SHAPE',
-      `${name}: expected ${length} weights to match the ${shape} cost, got ${vector.length}`,
-    )
+    throw new ExtremaError('ERR_SHAPE', `${name}: expected ${length} weights to match ${of()}, got ${vector.length}`)
   }
   const weights = vector === given ? vector.slice() : vector
   let total = 0
@@ -217,7 +208,7 @@ function readWeights(
 }
 
 /** Rescales b to the total of a, if they differ by rounding only. */
-function balance(total: number, b: Weights): void {
+export function balance(total: number, b: Weights): void {
   if (b.total === total) return
   if (Math.abs(b.total - total) > 1e-6 * total) {
     throw new ExtremaError(

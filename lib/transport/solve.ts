@@ -32,7 +32,7 @@ interface Prepared {
 
 function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
   const start = performance.now()
-  options.signal?.throwIfAborted()
+  options.control.signal?.throwIfAborted()
   const checked = checkProblem(problem, true)
   const job: SolveJob = {
     problem: checked.reduced,
@@ -42,7 +42,7 @@ function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
     report: reports.pop() ?? new Float64Array(reportLength),
     history: options.history ? new Float64Array(Math.min(options.settings.maxIterations, longestHistory)) : null,
   }
-  const control = { signal: options.signal, onProgress: options.onProgress, timeLimit: options.timeLimit }
+  const { control } = options
   return { problem: checked, options, kernels: kernels(options.backend), job, control, start }
 }
 
@@ -84,7 +84,7 @@ export async function solveBatch(
   options: CheckedOptions,
 ): Promise<TransportSolution[]> {
   const start = performance.now()
-  options.signal?.throwIfAborted()
+  options.control.signal?.throwIfAborted()
   if (!Array.isArray(problems)) {
     throw new ExtremaError('ERR_SHAPE', `problems: expected an array of problems, got ${describe(problems)}`)
   }
@@ -106,7 +106,7 @@ export async function solveBatch(
     reports: new Float64Array(problems.length * reportLength),
   }
   const chosen = kernels(options.backend)
-  const control = { signal: options.signal, onProgress: options.onProgress, timeLimit: options.timeLimit }
+  const { control } = options
   await chosen.transport.batch.run(job, control)
 
   const solutions: TransportSolution[] = []

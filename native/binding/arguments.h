@@ -23,6 +23,23 @@ inline Doubles float64s(const Napi::Value& value) {
   return {static_cast<double*>(data), length};
 }
 
+struct Int32s {
+  int32_t* data = nullptr;
+  size_t size = 0;
+};
+// Null and undefined give an empty view.
+inline Int32s int32s(const Napi::Value& value) {
+  void* data = nullptr;
+  size_t length = 0;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok) {
+    if (value.IsNull() || value.IsUndefined()) return {};
+    throw Napi::TypeError::New(value.Env(), "expected a typed array");
+  }
+  if (type != napi_int32_array) throw Napi::TypeError::New(value.Env(), "expected an Int32Array");
+  return {static_cast<int32_t*>(data), length};
+}
+
 // Either precision, without asking twice.
 struct Floats {
   const double* as64 = nullptr;

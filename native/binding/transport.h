@@ -6,4 +6,7 @@ namespace extrema {
 
 void exportTransport(Napi::Env env, Napi::Object exports);
 
+// Methods with a file of their own, for the room's object.
+void exportLine(Napi::Env env, Napi::Object room);
+
 }  // namespace extrema

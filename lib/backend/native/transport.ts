@@ -1,4 +1,5 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
+import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
@@ -59,6 +60,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
       ]
     })
   return {
+    ...nativeLine(runtime, room),
     sinkhorn: solver('sinkhorn'),
     sinkhornNewtonSparse: solver('sinkhornNewtonSparse'),
     batch: nativeKernel(runtime, room.batch, (job) => {
