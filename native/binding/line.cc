@@ -25,7 +25,8 @@ Napi::Value wasserstein1d(const Napi::CallbackInfo& info) {
   });
 }
 
-// (job, wantsProgress, timeLimit, [d, order, threads], x, y, a, b, directions, values, gradientX, gradientY, report)
+// (job, wantsProgress, timeLimit, [d, order, threads], x, y, a, b, directions, values, gradientX, gradientY,
+// report)
 Napi::Value slicedWasserstein(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
   const Doubles x = float64s(info[4]), y = float64s(info[5]), directions = float64s(info[8]);
