@@ -1,5 +1,6 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
+import type { AssignmentJob } from './assignment.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 
 /** What the façade hands over with every job. */
@@ -126,6 +127,7 @@ export interface CsrParts {
 }
 
 export interface TransportKernels {
+  assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>
   batch: Kernel<BatchJob>

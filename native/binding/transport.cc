@@ -269,6 +269,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   add("transform", transform);
   add("sparsePlan", sparsePlan);
   add("streamRead", streamRead);
+  exportAssignment(env, room);
   exports.Set("transport", room);
 }
 

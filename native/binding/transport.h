@@ -5,5 +5,7 @@
 namespace extrema {
 
 void exportTransport(Napi::Env env, Napi::Object exports);
+// Add to the exports of the room.
+void exportAssignment(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

@@ -1,4 +1,5 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
+import { assignmentArguments } from './assignment.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
@@ -58,6 +59,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
       ]
     })
   return {
+    assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
     sinkhorn: solver('sinkhorn'),
     sinkhornNewtonSparse: solver('sinkhornNewtonSparse'),
     batch: nativeKernel(runtime, room.batch, (job) => {
