@@ -1,6 +1,7 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { RandomKernels } from './portable/random/kernels.js'
+import type { AssignmentJob } from './transport-assignment.js'
 import type { LineKernels } from './transport-line.js'
 
 /** What the façade hands over with every job. */
@@ -127,6 +128,7 @@ export interface CsrParts {
 }
 
 export interface TransportKernels extends LineKernels {
+  assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>
   batch: Kernel<BatchJob>

@@ -1,3 +1,4 @@
+export { type AssignmentOptions, type AssignmentSolution, assignment, assignmentSync } from './assignment.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'

@@ -270,6 +270,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   add("sparsePlan", sparsePlan);
   add("streamRead", streamRead);
   exportLine(env, room);
+  exportAssignment(env, room);
   exports.Set("transport", room);
 }
 

@@ -5,6 +5,7 @@
 namespace extrema {
 
 void exportTransport(Napi::Env env, Napi::Object exports);
+void exportAssignment(Napi::Env env, Napi::Object room);
 
 // Methods with a file of their own, for the room's object.
 void exportLine(Napi::Env env, Napi::Object room);

@@ -1,4 +1,5 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
+import { assignmentArguments } from './assignment.js'
 import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 
@@ -61,6 +62,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
     })
   return {
     ...nativeLine(runtime, room),
+    assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
     sinkhorn: solver('sinkhorn'),
     sinkhornNewtonSparse: solver('sinkhornNewtonSparse'),
     batch: nativeKernel(runtime, room.batch, (job) => {
