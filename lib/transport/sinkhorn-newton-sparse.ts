@@ -21,7 +21,7 @@ const defaultIterations = 500
  * @throws {ExtremaError} as {@link sinkhorn}.
  *
  * Source: Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao, Ying 2024, "Accelerating Sinkhorn Algorithm with
- * Sparse Newton Iterations" (arXiv 2401.12253), Algorithm 1; adaptive form: see docs/transport.md.
+ * Sparse Newton Iterations" (arXiv 2401.12253), Algorithm 1; adaptive form: see docs/transport/entropic.md.
  */
 export async function sinkhornNewtonSparse(
   problem: TransportProblem,
