@@ -1,6 +1,7 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { RandomKernels } from './portable/random/kernels.js'
+import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 
 /** What the façade hands over with every job. */
 export interface Control {
@@ -39,6 +40,8 @@ export interface CostData {
 export interface TransportProblemData extends CostData {
   a: Float64Array
   b: Float64Array
+  relaxation?: Relaxation
+  border?: Border
 }
 
 export interface SolveSettings {
@@ -125,7 +128,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels {
+export interface TransportKernels extends RelaxedKernels {
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>
   batch: Kernel<BatchJob>

@@ -1,4 +1,6 @@
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
+export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
+export type { TransportPlan } from './plan-view.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
 export { sinkhorn, sinkhornBatch, sinkhornSync } from './sinkhorn.js'
 export {
@@ -7,3 +9,4 @@ export {
   sinkhornNewtonSparseSync,
 } from './sinkhorn-newton-sparse.js'
 export type { Certificate, TransportSolution } from './solution.js'
+export { type UnbalancedOptions, type UnbalancedSolution, unbalanced, unbalancedSync } from './unbalanced.js'

@@ -5,5 +5,6 @@
 namespace extrema {
 
 void exportTransport(Napi::Env env, Napi::Object exports);
+void exportRelaxedTransport(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

@@ -1,5 +1,6 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { nativeKernel, type Runtime } from './runtime.js'
+import { nativeRelaxedTransport } from './transport-relaxed.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
 type Exports = Record<string, (...args: any[]) => any>
@@ -58,6 +59,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
       ]
     })
   return {
+    ...nativeRelaxedTransport(runtime, room),
     sinkhorn: solver('sinkhorn'),
     sinkhornNewtonSparse: solver('sinkhornNewtonSparse'),
     batch: nativeKernel(runtime, room.batch, (job) => {

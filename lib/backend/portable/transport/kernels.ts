@@ -3,6 +3,7 @@ import { type BatchJob, type CsrParts, reportLength, type SolveJob, type Transpo
 import { Monitor, portableKernel, type Steps } from '../driver.js'
 import type { Report } from './context.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
+import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
 import { sinkhornNewtonSparse } from './sinkhorn-newton-sparse.js'
 import type { Watch, Work } from './work.js'
@@ -54,6 +55,7 @@ function finish<T>(work: Work<T>): T {
 }
 
 export const portableTransport: TransportKernels = {
+  ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
   sinkhornNewtonSparse: solver(sinkhornNewtonSparse),
   batch: portableKernel(batch),
