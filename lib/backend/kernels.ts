@@ -3,6 +3,7 @@ import type { Progress } from '../core/options.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { LineKernels } from './transport-line.js'
+import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 
 /** What the façade hands over with every job. */
 export interface Control {
@@ -41,6 +42,8 @@ export interface CostData {
 export interface TransportProblemData extends CostData {
   a: Float64Array
   b: Float64Array
+  relaxation?: Relaxation
+  border?: Border
 }
 
 export interface SolveSettings {
@@ -127,7 +130,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels {
+export interface TransportKernels extends LineKernels, RelaxedKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

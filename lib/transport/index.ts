@@ -1,6 +1,8 @@
 export { type AssignmentOptions, type AssignmentSolution, assignment, assignmentSync } from './assignment.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
+export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
+export type { TransportPlan } from './plan-view.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
 export { sinkhorn, sinkhornBatch, sinkhornSync } from './sinkhorn.js'
 export {
@@ -16,4 +18,5 @@ export {
   slicedWassersteinSync,
 } from './sliced-wasserstein.js'
 export type { Certificate, TransportSolution } from './solution.js'
+export { type UnbalancedOptions, type UnbalancedSolution, unbalanced, unbalancedSync } from './unbalanced.js'
 export { type LineProblem, type LineSolution, wasserstein1d, wasserstein1dSync } from './wasserstein-1d.js'

@@ -94,7 +94,8 @@ const problemNames: ReadonlySet<string> = new Set(['cost', 'a', 'b'])
 /** Below this many bytes the cost is copied, so that the caller may go on using the memory. */
 const copiedBytes = 2 ** 20
 
-export function checkProblem(problem: TransportProblem, copySmall: boolean): CheckedProblem {
+/** `balanced`: the totals of a and b have to agree. */
+export function checkProblem(problem: TransportProblem, copySmall: boolean, balanced = true): CheckedProblem {
   if (typeof problem !== 'object' || problem === null) {
     throw new ExtremaError('ERR_SHAPE', `problem: expected { cost, a, b }, got ${describe(problem)}`)
   }
@@ -104,7 +105,7 @@ export function checkProblem(problem: TransportProblem, copySmall: boolean): Che
   const shape = () => `the ${shapeText(n, m)} cost`
   const a = readWeights('a', problem.a, n, shape)
   const b = readWeights('b', problem.b, m, shape)
-  balance(a.total, b)
+  if (balanced) balance(a.total, b)
   // Written out: spreading an object costs more than a small solve.
   const { metric, x, y, d } = cost
   const full = { n, m, metric, x, y, d, a: a.weights, b: b.weights }

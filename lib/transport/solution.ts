@@ -1,9 +1,6 @@
-import { kernels } from '../backend/index.js'
-import { type CostData, type PlanData, reportField } from '../backend/kernels.js'
-import { type Csr, checkBuffer, type NdArray, toFloat64, type VectorLike } from '../core/arrays.js'
-import { ExtremaError } from '../core/errors.js'
-import { positive } from '../core/options.js'
+import { type PlanData, reportField } from '../backend/kernels.js'
 import { type Solution, type Status, statuses } from '../core/solution.js'
+import { PlanView, type TransportPlan } from './plan-view.js'
 
 /** Bounds of unregularised transport: `dual <= min <C,P> <= primal`. */
 export interface Certificate {
@@ -16,7 +13,7 @@ export interface Certificate {
 }
 
 /** The state of an entropic solve, with the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) behind functions. */
-export interface TransportSolution extends Solution {
+export interface TransportSolution extends Solution, TransportPlan {
   /** <C, P>: what moving by this plan costs. */
   value: number
   /** a·f + b·g - epsilon sum P, at the optimum the same as <C,P> + epsilon sum P (log P - 1). */
@@ -33,14 +30,6 @@ export interface TransportSolution extends Solution {
   newtonIterations?: number
   /** Passes over all n × m exponentials or kernel entries. */
   passes: number
-  /** The n × m plan, formed now. */
-  plan(): NdArray
-  /** The entries of the plan that are >= threshold (> 0), formed now. */
-  sparsePlan(threshold: number): Csr
-  /** P v for v of length m, without forming P. */
-  apply(v: VectorLike): Float64Array
-  /** Pᵀ v for v of length n, without forming P. */
-  applyTranspose(v: VectorLike): Float64Array
   /**
    * Marginal error of each iteration, with `history: true`: the Newton methods' after it; Sinkhorn's that of the rows it
    * found, as it measures no other on the way.
@@ -60,15 +49,7 @@ export interface SolutionParts {
   backend: 'native' | 'portable'
 }
 
-const noControl = { timeLimit: Number.POSITIVE_INFINITY }
-
-/** Large costs are borrowed: whoever has transferred them away in the meantime gets an error instead of numbers. */
-export function checkKept({ x, y }: CostData, name = ''): void {
-  checkBuffer(`${name}cost`, x)
-  if (y !== null) checkBuffer(`${name}cost`, y)
-}
-
-export class EntropicSolution implements TransportSolution {
+export class EntropicSolution extends PlanView implements TransportSolution {
   readonly status: Status
   readonly iterations: number
   readonly passes: number
@@ -82,11 +63,10 @@ export class EntropicSolution implements TransportSolution {
   declare readonly certificate?: Certificate
   declare readonly newtonIterations?: number
   declare readonly history?: Float64Array
-  readonly #plan: PlanData
 
   constructor(parts: SolutionParts) {
+    super(parts.plan, parts.backend)
     const { report } = parts
-    this.#plan = parts.plan
     this.status = statuses[report[reportField.status]]
     this.iterations = report[reportField.iterations]
     this.passes = report[reportField.passes]
@@ -104,42 +84,5 @@ export class EntropicSolution implements TransportSolution {
     }
     if (parts.newton) this.newtonIterations = report[reportField.newtonIterations]
     if (parts.history !== null) this.history = parts.history.slice(0, report[reportField.historyLength])
-  }
-
-  plan(): NdArray {
-    const { n, m } = this.#cost()
-    const data = new Float64Array(n * m)
-    kernels(this.backend).transport.plan.runSync({ ...this.#plan, out: data }, noControl)
-    return { data, shape: [n, m] }
-  }
-
-  sparsePlan(threshold: number): Csr {
-    const { n, m } = this.#cost()
-    const parts = kernels(this.backend).transport.sparsePlan(this.#plan, positive('threshold', threshold))
-    return { shape: [n, m], ...parts }
-  }
-
-  apply(v: VectorLike): Float64Array {
-    return this.#apply(v, false)
-  }
-
-  applyTranspose(v: VectorLike): Float64Array {
-    return this.#apply(v, true)
-  }
-
-  #cost(): CostData {
-    checkKept(this.#plan.cost)
-    return this.#plan.cost
-  }
-
-  #apply(v: VectorLike, transpose: boolean): Float64Array {
-    const { n, m } = this.#cost()
-    const vector = toFloat64('v', v)
-    if (vector.length !== (transpose ? n : m)) {
-      throw new ExtremaError('ERR_SHAPE', `v: expected ${transpose ? n : m} numbers, got ${vector.length}`)
-    }
-    const out = new Float64Array(transpose ? m : n)
-    kernels(this.backend).transport.apply.runSync({ ...this.#plan, transpose, v: vector, out }, noControl)
-    return out
   }
 }

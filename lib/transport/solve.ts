@@ -11,8 +11,9 @@ import {
 import { ExtremaError } from '../core/errors.js'
 import { describe } from '../core/options.js'
 import { type CheckedOptions, startPotential } from './options.js'
+import { checkKept } from './plan-view.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
-import { checkKept, EntropicSolution, type TransportSolution } from './solution.js'
+import { EntropicSolution, type TransportSolution } from './solution.js'
 
 export type Method = 'sinkhorn' | 'sinkhornNewtonSparse'
 
@@ -146,7 +147,7 @@ interface Potentials {
 }
 
 /** Puts the potentials of the reduced problem at the original nodes; nodes without weight get -Infinity for now. */
-function expand(problem: CheckedProblem, f: Float64Array, g: Float64Array): Potentials {
+export function expand(problem: CheckedProblem, f: Float64Array, g: Float64Array): Potentials {
   if (problem.rows === null || problem.columns === null) return { f, g }
   return { f: scatter(f, problem.rows, problem.n), g: scatter(g, problem.columns, problem.m) }
 }
@@ -160,7 +161,7 @@ function scatter(values: Float64Array, indices: Int32Array, length: number): Flo
 }
 
 /** The c-transforms that give nodes without weight a potential; the columns' takes in what the rows' has filled in. */
-function* missingPotentials(
+export function* missingPotentials(
   problem: CheckedProblem,
   f: Float64Array,
   g: Float64Array,
@@ -176,7 +177,7 @@ function* missingPotentials(
   }
 }
 
-function fillMissing(transform: TransformJob, f: Float64Array, g: Float64Array): void {
+export function fillMissing(transform: TransformJob, f: Float64Array, g: Float64Array): void {
   const target = transform.transpose ? g : f
   // A node without any arc may have any potential; one that is finite can be started from again.
   const least = target.reduce((x, y) => (y === Number.NEGATIVE_INFINITY ? x : Math.min(x, y)), Number.POSITIVE_INFINITY)
@@ -231,7 +232,7 @@ function makeSolution(
 }
 
 /** Potentials for reading the plan: nodes without weight must not receive any. */
-function withoutMass(potential: Float64Array, weights: Float64Array, kept: Int32Array | null): Float64Array {
+export function withoutMass(potential: Float64Array, weights: Float64Array, kept: Int32Array | null): Float64Array {
   if (kept === null) return potential
   return potential.map((value, i) => (weights[i] > 0 ? value : Number.NEGATIVE_INFINITY))
 }

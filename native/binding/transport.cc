@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "binding/arguments.h"
 #include "binding/jobs.h"
+#include "binding/transport-arguments.h"
 #include "core/error.h"
 #include "transport/plan.h"
 #include "transport/solve.h"
@@ -41,23 +41,8 @@ enum Parameter : size_t {
 constexpr size_t kReportLength = 10;
 
 Problem readProblem(const double* p, const Napi::Value& x, const Napi::Value& y) {
-  Problem problem;
-  problem.n = static_cast<size_t>(p[kN]);
-  problem.m = static_cast<size_t>(p[kM]);
-  problem.d = static_cast<size_t>(p[kD]);
-  problem.metric = static_cast<Metric>(static_cast<int>(p[kMetric]));
+  Problem problem = readCost(p + kN, x, y);
   problem.epsilon = p[kEpsilon];
-  const Floats first = floats(x);
-  if (problem.metric == Metric::dense) {
-    problem.cost64 = first.as64;
-    problem.cost32 = first.as32;
-  } else {
-    const Floats second = floats(y);
-    problem.x64 = first.as64;
-    problem.x32 = first.as32;
-    problem.y64 = second.as64;
-    problem.y32 = second.as32;
-  }
   return problem;
 }
 
@@ -271,6 +256,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   add("streamRead", streamRead);
   exportLine(env, room);
   exportAssignment(env, room);
+  exportRelaxedTransport(env, room);
   exports.Set("transport", room);
 }
 

@@ -31,8 +31,9 @@ void ExtentChunk64(const Chunk<double>& chunk, Extent& extent) {
   const auto infinity = hn::Set(d, std::numeric_limits<double>::infinity());
   auto least = infinity, most = hn::Neg(infinity);
   auto bad = hn::FirstN(d, 0), forbids = bad;
-  const size_t m = chunk.geometry->m, N = hn::Lanes(d);
-  ForRows(chunk, [&](size_t, const auto& cost) HWY_ATTR {
+  const size_t m = chunk.geometry->coreM, N = hn::Lanes(d);
+  ForRows(chunk, [&](size_t i, const auto& cost) HWY_ATTR {
+    if (i >= chunk.geometry->coreN) return;
     ForColumns(d, cost, m, [&](size_t j, auto c) HWY_ATTR {
       forbids = hn::Or(forbids, hn::And(hn::FirstN(d, std::min(N, m - j)), hn::Ge(c, infinity)));
       const auto finite = hn::Lt(c, infinity);  // false for NaN too
@@ -59,9 +60,9 @@ EXTREMA_EXPORT(ExtentChunk64);
 namespace {
 
 [[noreturn]] void reportBadCost(const Geometry<double>& geometry) {
-  for (size_t i = 0; i < geometry.n; i++) {
-    for (size_t j = 0; j < geometry.m; j++) {
-      const size_t k = i * geometry.m + j;
+  for (size_t i = 0; i < geometry.coreN; i++) {
+    for (size_t j = 0; j < geometry.coreM; j++) {
+      const size_t k = i * geometry.coreM + j;
       const double c = geometry.cost64 != nullptr ? geometry.cost64[k] : geometry.cost32[k];
       if (c > -std::numeric_limits<double>::infinity()) continue;
       throw Error("ERR_NOT_FINITE",

@@ -12,11 +12,27 @@ namespace {
 constexpr double kArmijo = 1e-4;
 constexpr size_t kBlock = 512;
 
+DualPoint newPoint(const Context& context, const Marginals& marginals) {
+  const Problem& problem = context.problem;
+  DualPoint point(problem.n, problem.m);
+  point.a = problem.a;
+  point.b = problem.b;
+  point.mass = context.mass;
+  if (marginals.relaxed()) {
+    point.demandA = Aligned<double>(problem.n);
+    point.demandB = Aligned<double>(problem.m);
+    point.a = point.demandA.data();
+    point.b = point.demandB.data();
+  }
+  return point;
+}
+
 }  // namespace
 
 Dual::Dual(Context& context, Report& report)
     : epsilon(context.problem.epsilon),
-      point(context.problem.n, context.problem.m),
+      marginals(context.problem),
+      point(newPoint(context, marginals)),
       x(context.problem.n),
       y(context.problem.m),
       p(context.problem.n),
@@ -25,8 +41,12 @@ Dual::Dual(Context& context, Report& report)
       report_(report),
       n_(context.problem.n),
       m_(context.problem.m),
-      trial_(n_, m_),
-      work_(std::max(n_, m_)) {}
+      trial_(newPoint(context, marginals)),
+      work_(std::max(n_, m_)) {
+  if (marginals.relaxed() && context.range.forbids) {
+    marginals.leaveOutIsolated(context.team, context.geometry, context.workspace);
+  }
+}
 
 double Dual::dot(const double* u, const Aligned<double>& v) {
   for (size_t i = 0; i < v.size(); i++) work_[i] = u[i] * v[i];
@@ -44,15 +64,21 @@ void Dual::evaluate(DualPoint& at) {
   pass.storePitch = storePitch;
   planPass(context_.team, context_.geometry, context_.workspace, pass);
   report_.passes++;
-  const double *a = context_.problem.a, *b = context_.problem.b;
-  for (size_t i = 0; i < n_; i++) work_[i] = std::fabs(at.rowSum[i] - a[i]);
+  if (marginals.relaxed()) {
+    at.mass = (marginals.a.demand(at.f.data(), at.demandA.data()) +
+               marginals.b.demand(at.g.data(), at.demandB.data())) /
+              2;
+  }
+  for (size_t i = 0; i < n_; i++) work_[i] = std::fabs(at.rowSum[i] - at.a[i]);
   const double rowError = sum(work_.data(), n_);
-  for (size_t j = 0; j < m_; j++) work_[j] = std::fabs(at.columnSum[j] - b[j]);
-  at.error = (rowError + sum(work_.data(), m_)) / context_.mass;
+  for (size_t j = 0; j < m_; j++) work_[j] = std::fabs(at.columnSum[j] - at.b[j]);
+  const double error = rowError + sum(work_.data(), m_);
+  at.error = error == 0 ? 0 : error / at.mass;  // plans so small that they vanish are no error
 }
 
 void Dual::differentiate() {
-  const double *a = context_.problem.a, *b = context_.problem.b;
+  const double *a = point.a, *b = point.b;
+  const double perUnit = 1 / epsilon + 1 / marginals.a.penalty() + 1 / marginals.b.penalty();
   double squares = 0, terms = 0;
   for (size_t i = 0; i < n_; i++) {
     x[i] = a[i] - point.rowSum[i];
@@ -65,7 +91,7 @@ void Dual::differentiate() {
     terms += b[j] * std::fabs(point.g[j]);
   }
   gradientNorm = std::sqrt(squares);
-  magnitude_ = terms / epsilon + context_.mass;
+  magnitude_ = terms * perUnit + point.mass;
 }
 
 bool Dual::setSlope() {
@@ -101,7 +127,6 @@ double Dual::allowedStep(const Sparse& kept, double least) {
 }
 
 double Dual::search(double alpha, double least) {
-  const double linear = dot(context_.problem.a, p) + dot(context_.problem.b, q);
   for (; alpha >= least; alpha /= 2) {
     for (size_t i = 0; i < n_; i++) trial_.f[i] = point.f[i] + alpha * epsilon * p[i];
     for (size_t j = 0; j < m_; j++) trial_.g[j] = point.g[j] + alpha * epsilon * q[j];
@@ -110,7 +135,8 @@ double Dual::search(double alpha, double least) {
     if (!std::isfinite(trial_.error)) continue;
     // The sums are compared row by row: their totals would cancel.
     for (size_t i = 0; i < n_; i++) work_[i] = trial_.rowSum[i] - point.rowSum[i];
-    const double gain = alpha * linear - sum(work_.data(), n_);
+    const double gain = marginals.a.gain(point.a, p.data(), alpha) +
+                        marginals.b.gain(point.b, q.data(), alpha) - sum(work_.data(), n_);
     const bool hidden = alpha * slope_ < 1e-13 * magnitude_;
     if (hidden ? trial_.error < point.error : gain >= kArmijo * alpha * slope_) {
       std::swap(point, trial_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "transport/marginals.h"
 #include "transport/solve.h"
 
 namespace extrema::transport {
@@ -9,11 +10,17 @@ struct DualPoint {
   DualPoint(size_t n, size_t m) : f(n), g(m), rowSum(n), columnSum(m) {}
   Aligned<double> f, g, rowSum, columnSum;
   double error = 0;  // (|P1 - a|_1 + |P^T 1 - b|_1) / mass
+  // What is asked of the marginals, and its mass: the problem's own a and b, unless they are relaxed.
+  const double *a = nullptr, *b = nullptr;
+  double mass = 0;
+  Aligned<double> demandA, demandB;  // relaxed only
 };
 
 // The concave dual of entropic transport, its gradient, and the line search of the Newton methods on it:
 //   F(f, g) = a·f + b·g - epsilon sum P,   P = exp((f ⊕ g - C) / epsilon),   grad F = (a - P1, b - P^T 1).
-// Directions (p, q) and gains of F are in units of epsilon.
+// Where a marginal is relaxed by the penalty rho, rho sum a (1 - exp(-f / rho)) takes the place of a·f, and
+// its derivative a exp(-f / rho) that of a in the gradient. Directions (p, q) and gains of F are in units of
+// epsilon.
 class Dual {
  public:
   Dual(Context& context, Report& report);
@@ -36,9 +43,10 @@ class Dual {
   // Rounding hides the gain of the step: only the error can tell.
   bool atRoundoff() const { return slope_ < 1e-13 * magnitude_; }
   // The relative error that rounding leaves in the sums of the plan, about.
-  double roundoff() const { return 1.1e-16 * magnitude_ / context_.mass; }
+  double roundoff() const { return 1.1e-16 * magnitude_ / point.mass; }
 
   double epsilon;
+  Marginals marginals;
   DualPoint point;
   Aligned<double> x, y;     // gradient
   Aligned<double> p, q;     // direction

@@ -40,7 +40,8 @@ class Flow {
   };
 
   bool allowed(size_t i, size_t j) const {
-    const size_t k = i * problem_.m + j;
+    if (i >= problem_.coreN() || j >= problem_.coreM()) return i < problem_.coreN() || j < problem_.coreM();
+    const size_t k = i * problem_.coreM() + j;
     return problem_.cost64 != nullptr ? std::isfinite(problem_.cost64[k]) : std::isfinite(problem_.cost32[k]);
   }
 
@@ -146,6 +147,13 @@ void checkFeasible(const Problem& problem, double mass, const Monitor& monitor) 
   Flow flow(problem, mass);
   const double missing = flow.run(monitor, rows, columns);
   if (monitor.cancelled() || missing <= 1e-9 * mass) return;
+  if (problem.borderRow || problem.borderColumn) {
+    double moving = -(problem.borderColumn ? problem.b[problem.m - 1] : 0);
+    for (size_t i = 0; i < problem.coreN(); i++) moving += problem.a[i];
+    throw Error("ERR_INFEASIBLE", "mass: expected at most " + std::to_string(moving - missing) +
+                                      ", which the allowed (finite) arcs can move, got " +
+                                      std::to_string(moving));
+  }
   double supply = 0, demand = 0;
   for (size_t i = 0; i < problem.n; i++) supply += rows[i] ? problem.a[i] : 0;
   for (size_t j = 0; j < problem.m; j++) demand += columns[j] ? problem.b[j] : 0;

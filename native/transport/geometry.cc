@@ -36,7 +36,7 @@ double boundingDiameter(const Problem& problem, const std::vector<double>& mean)
     return largest;
   };
   const double radii =
-      radius(problem.x64, problem.x32, problem.n) + radius(problem.y64, problem.y32, problem.m);
+      radius(problem.x64, problem.x32, problem.coreN()) + radius(problem.y64, problem.y32, problem.coreM());
   double box = 0;
   for (size_t k = 0; k < problem.d; k++) {
     const double side = most[k] - least[k];
@@ -50,17 +50,24 @@ double boundingDiameter(const Problem& problem, const std::vector<double>& mean)
 
 template <class T>
 Geometry<T>::Geometry(const Problem& problem)
-    : n(problem.n), m(problem.m), metric(problem.metric), cost64(problem.cost64), cost32(problem.cost32) {
+    : n(problem.n),
+      m(problem.m),
+      metric(problem.metric),
+      cost64(problem.cost64),
+      cost32(problem.cost32),
+      coreN(problem.coreN()),
+      coreM(problem.coreM()) {
+  blocks = problem.borderRow || problem.borderColumn;
+  pitch = padded<T>(m);
   if (metric == Metric::dense) return;
   d = problem.d;
-  pitch = padded<T>(m);
   x = Aligned<T>(n * d);
   yT = Aligned<T>(d * pitch);
   std::vector<double> mean(d, 0.0);
   if (metric != Metric::cosine) {
-    for (size_t i = 0; i < n * d; i++) mean[i % d] += at(problem.x64, problem.x32, i);
-    for (size_t j = 0; j < m * d; j++) mean[j % d] += at(problem.y64, problem.y32, j);
-    for (double& value : mean) value /= static_cast<double>(n + m);
+    for (size_t i = 0; i < coreN * d; i++) mean[i % d] += at(problem.x64, problem.x32, i);
+    for (size_t j = 0; j < coreM * d; j++) mean[j % d] += at(problem.y64, problem.y32, j);
+    for (double& value : mean) value /= static_cast<double>(coreN + coreM);
   }
   const auto place = [&](const double* p64, const float* p32, size_t count, T* out, size_t pointStep,
                          size_t coordStep) {
@@ -76,12 +83,13 @@ Geometry<T>::Geometry(const Problem& problem)
       }
     }
   };
-  place(problem.x64, problem.x32, n, x.data(), d, 1);
-  place(problem.y64, problem.y32, m, yT.data(), 1, pitch);
+  place(problem.x64, problem.x32, coreN, x.data(), d, 1);
+  place(problem.y64, problem.y32, coreM, yT.data(), 1, pitch);
   diameter = boundingDiameter(problem, mean);
 
   gemm = d >= kGemmDimension && metric != Metric::cityblock;
   if (!gemm) return;
+  blocks = true;
   blockRows = std::clamp<size_t>(kGemmBlockBytes / (pitch * sizeof(T)), 4, kGemmBlockRows);
   xx = Aligned<T>(n);
   yy = Aligned<T>(m);
@@ -103,7 +111,7 @@ Workspace<T>::Workspace(const Geometry<T>& geometry, unsigned workerCount)
     Worker worker;
     worker.row = Aligned<T>(geometry.m);
     worker.extra = Aligned<T>(geometry.m);
-    if (geometry.gemm) worker.block = Aligned<T>(geometry.blockRows * geometry.pitch);
+    if (geometry.blocks) worker.block = Aligned<T>(geometry.blockRows * geometry.pitch);
     workers.push_back(std::move(worker));
   }
   for (uint32_t c = 0; c < chunks; c++) columns.emplace_back(padded<T>(geometry.m));

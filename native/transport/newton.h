@@ -31,6 +31,9 @@ class Progress {
   Aligned<double> f_, g_;  // of the best
 };
 
+// The adaptive form, also for relaxed marginals.
+void sinkhornNewtonAdaptive(Context& context, const Options& options, double* f, double* g, Report& report,
+                            History& history);
 // The form of the paper: N1 Sinkhorn iterations, then Newton with a Hessian of fixed sparsity.
 void sinkhornNewtonPaper(Context& context, const Options& options, double* f, double* g, Report& report,
                          History& history);

@@ -14,6 +14,8 @@ enum class Scaling {
   none,      // 1
   sinkhorn,  // a_i / r_i: the Sinkhorn update of f, with rows that under- or overflow rescued by their
              // maximum
+  relaxed,   // exp(move / epsilon) for f += move to damping (epsilon (logWeight_i - log r_i) + f_i), the
+             // same where the marginal is relaxed; a row with logWeight -Infinity is left out
   capped,    // min(1, a_i / r_i): the first half of rounding to the marginals
   given,     // scale_i, from the caller
   normal,    // r_i / a_i: with weights v the column sums are P^T diag(1/a) P v
@@ -24,9 +26,12 @@ struct PlanPass {
   const double* f = nullptr;
   const double* g = nullptr;
   Scaling scaling = Scaling::none;
-  const double* a = nullptr;  // sinkhorn, capped, normal
-  double* scale = nullptr;    // n: read when given, written otherwise (may be null when none)
-  double* shift = nullptr;  // n, sinkhorn: what a rescue added to f_i before scaling; f itself is not touched
+  const double* a = nullptr;          // sinkhorn, capped, normal
+  const double* logWeight = nullptr;  // n, relaxed
+  double damping = 1;                 // relaxed
+  double* scale = nullptr;            // n: read when given, written otherwise (may be null when none)
+  double* shift =
+      nullptr;  // n, sinkhorn, relaxed: what was added to f_i before scaling; f itself is not touched
   const double* columnWeight = nullptr;  // m: v in row sums  sum_j P_ij v_j; null for ones
   double* rowSum = nullptr;              // n: sum_j P_ij v_j before scaling
   double* rowCost = nullptr;             // n: sum_j C_ij P_ij v_j before scaling

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <cmath>
 
 #include "simd/dispatch.h"
 #include "transport/chunk.h"
@@ -82,12 +83,16 @@ HWY_INLINE void PlanChunk(const Chunk<T>& chunk, const PlanPass& pass, std::atom
   const T inverse = static_cast<T>(1 / pass.epsilon);
   // Below, the sum has lost digits to underflow; above, it may have overflowed.
   constexpr double kLeast = sizeof(T) == 8 ? 1e-280 : 1e-30, kMost = sizeof(T) == 8 ? 1e280 : 1e30;
+  constexpr double kFarthest = sizeof(T) == 8 ? 600 : 60;  // exponent of a scale
   T* p = chunk.worker->row.data();
   ForRows(chunk, [&](size_t i, const auto& cost) HWY_ATTR {
     double f = pass.f[i];
     double r = ExponentialRow<T>(cost, static_cast<T>(f), chunk.g, inverse, m, chunk.weight, p);
     double scale = 1;
-    if (pass.scaling == Scaling::sinkhorn) {
+    if (pass.scaling == Scaling::relaxed && pass.logWeight[i] == -std::numeric_limits<double>::infinity()) {
+      pass.shift[i] = 0;
+      scale = 0;
+    } else if (pass.scaling == Scaling::sinkhorn || pass.scaling == Scaling::relaxed) {
       double shift = 0;
       if (!(r > kLeast && r < kMost)) {
         const double largest = LargestRow<T>(cost, chunk.g, m);
@@ -96,8 +101,18 @@ HWY_INLINE void PlanChunk(const Chunk<T>& chunk, const PlanPass& pass, std::atom
         r = ExponentialRow<T>(cost, static_cast<T>(f), chunk.g, inverse, m, chunk.weight, p);
         rescued.store(true, std::memory_order_relaxed);
       }
+      if (pass.scaling == Scaling::sinkhorn) {
+        scale = pass.a[i] / r;
+      } else {
+        const double move = pass.damping * (pass.epsilon * (pass.logWeight[i] - std::log(r)) + f) - f;
+        if (std::fabs(move) <= kFarthest * pass.epsilon) {
+          scale = std::exp(move / pass.epsilon);
+        } else {  // its scale might not be a number: the row is formed where it goes
+          shift += move;
+          r = ExponentialRow<T>(cost, static_cast<T>(f + move), chunk.g, inverse, m, chunk.weight, p);
+        }
+      }
       pass.shift[i] = shift;
-      scale = pass.a[i] / r;
     } else if (pass.scaling == Scaling::capped) {
       scale = r > pass.a[i] ? pass.a[i] / r : 1;
     } else if (pass.scaling == Scaling::given) {
@@ -105,7 +120,9 @@ HWY_INLINE void PlanChunk(const Chunk<T>& chunk, const PlanPass& pass, std::atom
     } else if (pass.scaling == Scaling::normal) {
       scale = r / pass.a[i];
     }
-    if (pass.scaling == Scaling::sinkhorn || pass.scaling == Scaling::capped) pass.scale[i] = scale;
+    if (pass.scaling != Scaling::none && pass.scaling != Scaling::given && pass.scaling != Scaling::normal) {
+      pass.scale[i] = scale;
+    }
     if (pass.rowSum != nullptr) pass.rowSum[i] = r;
     if (pass.rowCost != nullptr) pass.rowCost[i] = CostRow<T>(cost, p, chunk.weight, m);
     if (pass.store != nullptr) StoreRow<T>(pass, i, p, m);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "core/aligned.h"
@@ -24,6 +26,16 @@ struct Problem {
   const double* a = nullptr;
   const double* b = nullptr;
   double epsilon = 0;
+  // Relaxed marginals: penaltyA KL(P1 | a) instead of P1 = a, and the same for b. Infinity: as above.
+  double penaltyA = std::numeric_limits<double>::infinity();
+  double penaltyB = std::numeric_limits<double>::infinity();
+  bool productReference = false;  // with them: the entropic term is epsilon KL(P | a b^T)
+  // Partial transport: the last row (column) takes what stays. Its arcs are not in the cost: they are as
+  // cheap as the cheapest, and the one between both is forbidden.
+  bool borderRow = false, borderColumn = false;
+  size_t coreN() const { return n - (borderRow ? 1 : 0); }
+  size_t coreM() const { return m - (borderColumn ? 1 : 0); }
+  bool relaxed() const { return std::isfinite(penaltyA) || std::isfinite(penaltyB); }
 };
 
 // The cost as the passes read it. A dense matrix is borrowed; points are copied once: y by coordinates (so
@@ -43,9 +55,13 @@ class Geometry {
   Aligned<T> x;         // n × d
   Aligned<T> yT;        // d × pitch
   double diameter = 0;  // no cost is larger
-  // Inner products by GEMM where a coordinate loop would cost more: rows come in blocks of blockRows.
+  // Inner products by GEMM where a coordinate loop would cost more.
   bool gemm = false;
+  // Rows are formed in blocks of blockRows before they are visited: with GEMM, or with a border.
+  bool blocks = false;
   size_t blockRows = 1;
+  size_t coreN, coreM;  // less the border
+  double borderCost = std::numeric_limits<double>::infinity();
   Aligned<T> xx, yy;  // squared lengths, GEMM only
 };
 

@@ -87,7 +87,7 @@ struct PointRow {
 template <class T>
 HWY_NOINLINE void DistancesNearby(const Geometry<T>& geo, size_t i, size_t j0, size_t count,
                                   T* HWY_RESTRICT row) {
-  for (size_t j = j0; j < std::min(j0 + count, geo.m); j++) {
+  for (size_t j = j0; j < std::min(j0 + count, geo.coreM); j++) {
     T total = 0;
     for (size_t k = 0; k < geo.d; k++) {
       const T difference = geo.x[i * geo.d + k] - geo.yT[k * geo.pitch + j];
@@ -101,7 +101,7 @@ HWY_NOINLINE void DistancesNearby(const Geometry<T>& geo, size_t i, size_t j0, s
 template <class T>
 void FillBlock(const Geometry<T>& geo, size_t i0, size_t rows, T* HWY_RESTRICT block) {
   const hn::ScalableTag<T> d;
-  const int M = static_cast<int>(rows), N = static_cast<int>(geo.m), K = static_cast<int>(geo.d);
+  const int M = static_cast<int>(rows), N = static_cast<int>(geo.coreM), K = static_cast<int>(geo.d);
   const int pitch = static_cast<int>(geo.pitch);
   const T* x = geo.x.data() + i0 * geo.d;
   if constexpr (sizeof(T) == 8) {
@@ -115,7 +115,7 @@ void FillBlock(const Geometry<T>& geo, size_t i0, size_t rows, T* HWY_RESTRICT b
   for (size_t r = 0; r < rows; r++) {
     T* row = block + r * geo.pitch;
     const auto xx = hn::Set(d, geo.xx[i0 + r]);
-    for (size_t j = 0; j < geo.m; j += hn::Lanes(d)) {
+    for (size_t j = 0; j < geo.coreM; j += hn::Lanes(d)) {
       const auto dot = hn::LoadU(d, row + j);
       auto cost = zero;
       if (geo.metric == Metric::cosine) {
@@ -138,41 +138,23 @@ void FillBlock(const Geometry<T>& geo, size_t i0, size_t rows, T* HWY_RESTRICT b
   }
 }
 
-// Calls visit(i, cost row) for the rows of the chunk, in order, until cancelled.
+// Calls use(rowOf), where rowOf(i) is row i without its border, of a type for each kind of cost.
 template <class T, class F>
-HWY_INLINE void ForRows(const Chunk<T>& chunk, F visit) {
-  const Geometry<T>& geo = *chunk.geometry;
-  const auto every = [&](auto rowOf) {
-    for (size_t i = chunk.rows.begin; i < chunk.rows.end; i++) {
-      if ((i & 7) == 0 && chunk.monitor->cancelled()) return;
-      visit(i, rowOf(i));
-    }
-  };
+HWY_INLINE void WithRows(const Geometry<T>& geo, F use) {
   if constexpr (sizeof(T) == 8) {
     if (geo.metric == Metric::dense) {
       if (geo.cost64 != nullptr) {
-        every([&](size_t i) { return MatrixRow<double>{geo.cost64 + i * geo.m, geo.m}; });
+        use([&](size_t i) { return MatrixRow<double>{geo.cost64 + i * geo.coreM, geo.coreM}; });
       } else {
-        every([&](size_t i) { return MatrixRow<float>{geo.cost32 + i * geo.m, geo.m}; });
+        use([&](size_t i) { return MatrixRow<float>{geo.cost32 + i * geo.coreM, geo.coreM}; });
       }
       return;
     }
   }
-  if (geo.gemm) {
-    for (size_t i0 = chunk.rows.begin; i0 < chunk.rows.end; i0 += geo.blockRows) {
-      if (chunk.monitor->cancelled()) return;
-      const size_t rows = std::min(geo.blockRows, chunk.rows.end - i0);
-      FillBlock(geo, i0, rows, chunk.worker->block.data());
-      for (size_t r = 0; r < rows; r++) {
-        visit(i0 + r, MatrixRow<T>{chunk.worker->block.data() + r * geo.pitch, geo.m});
-      }
-    }
-    return;
-  }
   const auto points = [&](auto metric) {
     constexpr Metric kMetric = decltype(metric)::value;
-    every([&](size_t i) {
-      return PointRow<T, kMetric>{geo.x.data() + i * geo.d, geo.yT.data(), geo.d, geo.pitch, geo.m};
+    use([&](size_t i) {
+      return PointRow<T, kMetric>{geo.x.data() + i * geo.d, geo.yT.data(), geo.d, geo.pitch, geo.coreM};
     });
   };
   switch (geo.metric) {
@@ -193,6 +175,52 @@ HWY_INLINE void ForColumns(D d, const Row& cost, size_t m, F visit) {
   size_t j = 0;
   for (; j + N <= m; j += N) visit(j, cost.Load(d, j));
   if (j < m) visit(j, cost.LoadTail(d, j));
+}
+
+// Costs of a block of rows with their border.
+template <class T>
+void FormBlock(const Geometry<T>& geo, size_t i0, size_t rows, T* HWY_RESTRICT block) {
+  const hn::ScalableTag<T> d;
+  const size_t core = i0 < geo.coreN ? std::min(rows, geo.coreN - i0) : 0;
+  if (geo.gemm && core > 0) {
+    FillBlock(geo, i0, core, block);
+  } else if (core > 0) {
+    WithRows(geo, [&](auto rowOf) HWY_ATTR {
+      for (size_t r = 0; r < core; r++) {
+        ForColumns(d, rowOf(i0 + r), geo.coreM,
+                   [&](size_t j, auto c) HWY_ATTR { hn::StoreU(c, d, block + r * geo.pitch + j); });
+      }
+    });
+  }
+  for (size_t r = 0; r < rows; r++) {
+    T* row = block + r * geo.pitch;
+    const T border = static_cast<T>(geo.borderCost);
+    if (r >= core) std::fill_n(row, geo.coreM, border);
+    if (geo.coreM < geo.m) row[geo.coreM] = r < core ? border : std::numeric_limits<T>::infinity();
+  }
+}
+
+// Calls visit(i, cost row) for the rows of the chunk, in order, until cancelled.
+template <class T, class F>
+HWY_INLINE void ForRows(const Chunk<T>& chunk, F visit) {
+  const Geometry<T>& geo = *chunk.geometry;
+  if (geo.blocks) {
+    for (size_t i0 = chunk.rows.begin; i0 < chunk.rows.end; i0 += geo.blockRows) {
+      if (chunk.monitor->cancelled()) return;
+      const size_t rows = std::min(geo.blockRows, chunk.rows.end - i0);
+      FormBlock(geo, i0, rows, chunk.worker->block.data());
+      for (size_t r = 0; r < rows; r++) {
+        visit(i0 + r, MatrixRow<T>{chunk.worker->block.data() + r * geo.pitch, geo.m});
+      }
+    }
+    return;
+  }
+  WithRows(geo, [&](auto rowOf) HWY_ATTR {
+    for (size_t i = chunk.rows.begin; i < chunk.rows.end; i++) {
+      if ((i & 7) == 0 && chunk.monitor->cancelled()) return;
+      visit(i, rowOf(i));
+    }
+  });
 }
 
 template <class D>

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "transport/newton.h"
+#include "transport/relaxed-sweep.h"
 #include "transport/schur.h"
 
 namespace extrema::transport {
@@ -29,6 +30,7 @@ constexpr double kMostBlocks = 10;     // of Sinkhorn iterations to wait for: Ne
 constexpr double kInexactness = 0.1;   // of the Newton direction, at most
 constexpr size_t kMostConjugateGradients = 2000;
 constexpr int kMostShifts = 6;
+constexpr double kLeastShare = 1e-20;  // of the mass, in the threshold of a row or column
 constexpr double kLeastStep = 1.0 / 32, kLeastShiftedStep = 1.0 / 8;
 // Costs further above the least than this many epsilon count as forbidden when the continuation is laid out.
 constexpr double kWidestRange = 1e9;
@@ -45,6 +47,7 @@ class Adaptive {
         stage_(problem_),
         dual_(context, report),
         sweep_(n_, m_),
+        relaxedSweep_(dual_.marginals.relaxed() ? n_ : 0, dual_.marginals.relaxed() ? m_ : 0),
         sparse_(context.team, n_, m_),
         dense_(context, report),
         schur_(n_, m_),
@@ -94,6 +97,7 @@ class Adaptive {
     if (std::any_of(f, f + n_, nonzero) || std::any_of(g, g + m_, nonzero)) {
       std::copy_n(f, n_, point.f.data());
       std::copy_n(g, m_, point.g.data());
+      if (dual_.marginals.relaxed()) center();
       dual_.evaluate(point);
       int first = stages_;
       for (int k = stages_; k >= 0 && !(point.error <= kWarmError); k -= 2) {
@@ -101,6 +105,7 @@ class Adaptive {
         std::copy_n(f, n_, point.f.data());
         std::copy_n(g, m_, point.g.data());
         setEpsilon(epsilonOf(k));
+        if (dual_.marginals.relaxed()) center();
         sweep(1);
         dual_.evaluate(point);
         first = k;
@@ -114,7 +119,10 @@ class Adaptive {
     return 0;
   }
 
-  void setEpsilon(double epsilon) { dual_.epsilon = stage_.epsilon = epsilon; }
+  void setEpsilon(double epsilon) {
+    dual_.epsilon = stage_.epsilon = epsilon;
+    dual_.marginals.setEpsilon(epsilon);
+  }
 
   // Potentials over the weights, f - epsilon log a and g - epsilon log b, are nearly linear in epsilon: they
   // are extrapolated along the line through the last two stages.
@@ -141,12 +149,15 @@ class Adaptive {
   // Potentials of one size round least: (f + t, g - t) has the same plan.
   void center() {
     DualPoint& point = dual_.point;
+    const bool relaxed = dual_.marginals.relaxed();
+    const double massB = relaxed ? sum(problem_.b, m_) : context_.mass;
     double fMean = 0, gMean = 0;
     for (size_t i = 0; i < n_; i++) fMean += problem_.a[i] / context_.mass * point.f[i];
-    for (size_t j = 0; j < m_; j++) gMean += problem_.b[j] / context_.mass * point.g[j];
+    for (size_t j = 0; j < m_; j++) gMean += problem_.b[j] / massB * point.g[j];
     const double t = (gMean - fMean) / 2;
     for (double& value : point.f) value += t;
     for (double& value : point.g) value -= t;
+    if (relaxed) dual_.marginals.translate(point.f.data(), point.g.data());
   }
 
   void solveStage(double target, bool last) {
@@ -183,8 +194,12 @@ class Adaptive {
   // over the plan.
   bool sparsify() {
     const DualPoint& point = dual_.point;
-    for (size_t i = 0; i < n_; i++) rowLog_[i] = std::log(point.rowSum[i] / static_cast<double>(m_));
-    for (size_t j = 0; j < m_; j++) columnLog_[j] = std::log(point.columnSum[j] / static_cast<double>(n_));
+    // Relaxed marginals may vanish: such rows have nothing worth keeping.
+    const double least = dual_.marginals.relaxed() ? kLeastShare * point.mass : 0;
+    for (size_t i = 0; i < n_; i++)
+      rowLog_[i] = std::log(std::max(point.rowSum[i], least) / static_cast<double>(m_));
+    for (size_t j = 0; j < m_; j++)
+      columnLog_[j] = std::log(std::max(point.columnSum[j], least) / static_cast<double>(n_));
     ThresholdPass pass;
     pass.epsilon = dual_.epsilon;
     pass.f = point.f.data();
@@ -209,14 +224,16 @@ class Adaptive {
     const double inexactness = std::min(kInexactness, std::max(error, 1e-3 * target / error));
     // In units of the Hessian times epsilon.
     const double firstShift = 0.1 * dual_.gradientNorm * std::min(1.0, dual_.epsilon / range_);
-    double shift = 1e-14 * context_.mass / static_cast<double>(std::max(n_, m_));
+    const DualPoint& point = dual_.point;
+    const double bendA = dual_.marginals.a.curvature(), bendB = dual_.marginals.b.curvature();
+    double shift = 1e-14 * point.mass / static_cast<double>(std::max(n_, m_));
     for (int attempt = 0; attempt <= kMostShifts; attempt++) {
-      for (size_t i = 0; i < n_; i++) diagonalA_[i] = dual_.point.rowSum[i] + shift;
-      for (size_t j = 0; j < m_; j++) diagonalB_[j] = dual_.point.columnSum[j] + shift;
+      for (size_t i = 0; i < n_; i++) diagonalA_[i] = point.rowSum[i] + bendA * point.a[i] + shift;
+      for (size_t j = 0; j < m_; j++) diagonalB_[j] = point.columnSum[j] + bendB * point.b[j] + shift;
       const NewtonSystem system{diagonalA_.data(), diagonalB_.data(), dual_.x.data(), dual_.y.data()};
       PlanOperator& plan = reset(system);
-      schur_.solve(plan, system, inexactness * error * context_.mass, kMostConjugateGradients,
-                   context_.monitor, dual_.p.data(), dual_.q.data());
+      schur_.solve(plan, system, inexactness * error * point.mass, kMostConjugateGradients, context_.monitor,
+                   dual_.p.data(), dual_.q.data());
       if (context_.monitor.cancelled()) return false;
       if (dual_.setSlope()) {
         const double least = attempt == kMostShifts ? kLeastStep : kLeastShiftedStep;
@@ -251,8 +268,15 @@ class Adaptive {
 
   void sweep(int count) {
     for (int k = 0; k < count && !context_.monitor.cancelled(); k++) {
-      report_.passes += sweep_.run(context_.team, context_.geometry, context_.workspace, stage_,
-                                   dual_.point.f.data(), dual_.point.g.data());
+      double *f = dual_.point.f.data(), *g = dual_.point.g.data();
+      if (dual_.marginals.relaxed()) {
+        report_.passes += relaxedSweep_.run(context_.team, context_.geometry, context_.workspace,
+                                            dual_.marginals, stage_.epsilon, f, g);
+        sweepError_ = relaxedSweep_.error;
+      } else {
+        report_.passes += sweep_.run(context_.team, context_.geometry, context_.workspace, stage_, f, g);
+        sweepError_ = sweep_.error;
+      }
     }
   }
 
@@ -260,7 +284,7 @@ class Adaptive {
   void sinkhorn(int count, double target) {
     for (int k = 0; k < count && !context_.monitor.cancelled(); k++) {
       sweep(1);
-      if (sweep_.error <= target * context_.mass) break;
+      if (sweepError_ <= target * dual_.point.mass) break;
     }
     if (context_.monitor.cancelled()) return;
     dual_.evaluate(dual_.point);
@@ -275,18 +299,24 @@ class Adaptive {
   Problem stage_;  // with the epsilon of the stage
   Dual dual_;
   LogSweep<double> sweep_;
+  RelaxedSweep relaxedSweep_;
   Sparse kept_;
   SparseOperator sparse_;
   DenseOperator dense_;
   SchurSolver schur_;
   Aligned<double> stored_;
   Aligned<double> diagonalA_, diagonalB_, rowLog_, columnLog_, logA_, logB_, beforeF_, beforeG_;
-  double range_, ratio_ = 1, beforeEpsilon_ = 0, leastTheta_ = 0;
+  double sweepError_ = 0, range_, ratio_ = 1, beforeEpsilon_ = 0, leastTheta_ = 0;
   int stages_ = 0;
   bool useDense_ = false;
 };
 
 }  // namespace
+
+void sinkhornNewtonAdaptive(Context& context, const Options& options, double* f, double* g, Report& report,
+                            History& history) {
+  Adaptive(context, options, report, history).run(options.tolerance, f, g);
+}
 
 void sinkhornNewtonSparse(const Problem& problem, const Options& options, double* f, double* g,
                           Report& report, History& history, Monitor& monitor) {
@@ -294,7 +324,7 @@ void sinkhornNewtonSparse(const Problem& problem, const Options& options, double
   if (options.paper) {
     sinkhornNewtonPaper(context, options, f, g, report, history);
   } else {
-    Adaptive(context, options, report, history).run(options.tolerance, f, g);
+    sinkhornNewtonAdaptive(context, options, f, g, report, history);
   }
   if (monitor.cancelled()) return;
   measure(context, f, g, report);

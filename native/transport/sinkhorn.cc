@@ -14,7 +14,8 @@ Context::Context(const Problem& p, unsigned threads, Monitor& m)
       workspace(geometry, team.size()),
       range(costRange(team, geometry, workspace)),
       mass(sum(p.a, p.n)) {
-  if (range.forbids) checkFeasible(problem, mass, monitor);
+  geometry.borderCost = std::isfinite(range.least) ? range.least : 0;
+  if (range.forbids && !p.relaxed()) checkFeasible(problem, mass, monitor);
 }
 
 template <class T>

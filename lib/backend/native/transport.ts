@@ -2,6 +2,7 @@ import { type CostData, metrics, type PlanData, type SolveSettings, type Transpo
 import { assignmentArguments } from './assignment.js'
 import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
+import { nativeRelaxedTransport } from './transport-relaxed.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
 type Exports = Record<string, (...args: any[]) => any>
@@ -63,6 +64,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
   return {
     ...nativeLine(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
+    ...nativeRelaxedTransport(runtime, room),
     sinkhorn: solver('sinkhorn'),
     sinkhornNewtonSparse: solver('sinkhornNewtonSparse'),
     batch: nativeKernel(runtime, room.batch, (job) => {

@@ -1,4 +1,6 @@
 import { reportField, type SolveJob, type SolveSettings, type TransportProblemData } from '../../kernels.js'
+import { isRelaxed } from '../../transport-relaxed.js'
+import { BorderedRows } from './border.js'
 import { type CostRows, openCost } from './cost.js'
 import { type CostRange, costRange } from './cost-range.js'
 import { checkFeasible } from './feasibility.js'
@@ -53,8 +55,15 @@ export interface Context {
 
 export function* openContext(job: Omit<SolveJob, 'report'>, monitor: Watch): Work<Context> {
   const { problem, settings, f, g } = job
-  const cost = yield* openCost(problem, monitor)
-  const range = yield* costRange(cost, monitor)
-  if (range.forbids) yield* checkFeasible(problem, monitor)
+  const { border } = problem
+  const core =
+    border === undefined
+      ? problem
+      : { ...problem, n: problem.n - Number(border.row), m: problem.m - Number(border.column) }
+  const plain = yield* openCost(core, monitor)
+  const range = yield* costRange(plain, monitor)
+  const cost =
+    border === undefined ? plain : new BorderedRows(plain, border, Number.isFinite(range.least) ? range.least : 0)
+  if (range.forbids && !isRelaxed(problem)) yield* checkFeasible(problem, monitor)
   return { problem, settings, f, g, cost, range, mass: sum(problem.a), report: new Report(job.history), monitor }
 }

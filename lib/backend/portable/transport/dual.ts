@@ -1,6 +1,8 @@
-import type { CsrParts } from '../../kernels.js'
+import type { CsrParts, TransportProblemData } from '../../kernels.js'
+import { isRelaxed } from '../../transport-relaxed.js'
 import { exp } from '../math.js'
 import type { Context } from './context.js'
+import { Marginals } from './marginals.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { distance, innerProduct, sum } from './sums.js'
 import { segmentLength, type Work } from './work.js'
@@ -15,12 +17,22 @@ export class DualPoint {
   readonly columnSum: Float64Array
   /** (|P1 - a|_1 + |P^T 1 - b|_1) / mass */
   error = 0
+  /** What is asked of the marginals, and its mass: the problem's own a and b, unless they are relaxed. */
+  readonly a: Float64Array
+  readonly b: Float64Array
 
-  constructor(n: number, m: number) {
+  constructor(
+    problem: TransportProblemData,
+    public mass: number,
+  ) {
+    const { n, m, a, b } = problem
+    const relaxed = isRelaxed(problem)
     this.f = new Float64Array(n)
     this.g = new Float64Array(m)
     this.rowSum = new Float64Array(n)
     this.columnSum = new Float64Array(m)
+    this.a = relaxed ? new Float64Array(n) : a
+    this.b = relaxed ? new Float64Array(m) : b
   }
 }
 
@@ -29,10 +41,14 @@ export class DualPoint {
  *
  *     F(f, g) = a·f + b·g - epsilon sum P,   P = exp((f ⊕ g - C) / epsilon),   grad F = (a - P1, b - P^T 1).
  *
+ * Where a marginal is relaxed by the penalty rho, rho sum a (1 - exp(-f / rho)) takes the place of a·f, and its derivative
+ * a exp(-f / rho) that of a in the gradient.
+ *
  * Directions (p, q) and gains of F are in units of epsilon.
  */
 export class Dual {
   epsilon: number
+  readonly marginals: Marginals
   point: DualPoint
   /** The gradient. */
   readonly x: Float64Array
@@ -50,10 +66,12 @@ export class Dual {
   private magnitude = 0
 
   constructor(private readonly context: Context) {
-    const { n, m } = context.problem
+    const { problem, mass } = context
+    const { n, m } = problem
     this.epsilon = context.settings.epsilon
-    this.point = new DualPoint(n, m)
-    this.trial = new DualPoint(n, m)
+    this.marginals = new Marginals(problem, this.epsilon)
+    this.point = new DualPoint(problem, mass)
+    this.trial = new DualPoint(problem, mass)
     this.rows = new Float64Array(4 * m)
     this.x = new Float64Array(n)
     this.y = new Float64Array(m)
@@ -63,20 +81,23 @@ export class Dual {
 
   /** Forms the plan of a point: its sums and error, and the plan itself where `store` points. One pass. */
   *evaluate(at: DualPoint): Work<void> {
-    const { problem, cost, mass, report, monitor } = this.context
+    const { cost, report, monitor } = this.context
+    const { marginals } = this
     const pass = new PlanPass(this.epsilon, at.f, at.g, this.rows)
     pass.rowSum = at.rowSum
     pass.columnSum = at.columnSum
     pass.store = this.store
     yield* planPass(cost, pass, monitor)
     report.passes++
-    at.error = (distance(at.rowSum, problem.a) + distance(at.columnSum, problem.b)) / mass
+    if (marginals.relaxed) at.mass = (marginals.a.demand(at.f, at.a) + marginals.b.demand(at.g, at.b)) / 2
+    const error = distance(at.rowSum, at.a) + distance(at.columnSum, at.b)
+    at.error = error === 0 ? 0 : error / at.mass // plans so small that they vanish are no error
   }
 
   /** Gradient at `point`. */
   differentiate(): void {
-    const { point, x, y } = this
-    const { a, b } = this.context.problem
+    const { point, x, y, marginals } = this
+    const { a, b, mass } = point
     let squares = 0
     let terms = 0
     for (let i = 0; i < x.length; i++) {
@@ -90,7 +111,8 @@ export class Dual {
       terms += b[j] * Math.abs(point.g[j])
     }
     this.gradientNorm = Math.sqrt(squares)
-    this.magnitude = terms / this.epsilon + this.context.mass
+    const perUnit = 1 / this.epsilon + 1 / marginals.a.penalty + 1 / marginals.b.penalty
+    this.magnitude = terms * perUnit + mass
   }
 
   /** The first-order gain of the direction (p, q); false if it is no ascent. */
@@ -106,7 +128,7 @@ export class Dual {
 
   /** The relative error that rounding leaves in the sums of the plan, about. */
   roundoff(): number {
-    return (1.1e-16 * this.magnitude) / this.context.mass
+    return (1.1e-16 * this.magnitude) / this.point.mass
   }
 
   /**
@@ -143,16 +165,15 @@ export class Dual {
 
   /** Armijo's rule with the steps alpha, alpha / 2, … >= least; `point` moves. Returns the step, 0 if none will do. */
   *search(alpha: number, least: number): Work<number> {
-    const { p, q, epsilon, slope, magnitude, trial, point } = this
-    const { a, b } = this.context.problem
-    const linear = innerProduct(a, p) + innerProduct(b, q)
+    const { p, q, epsilon, slope, magnitude, trial, point, marginals } = this
     for (; alpha >= least; alpha /= 2) {
       for (let i = 0; i < p.length; i++) trial.f[i] = point.f[i] + alpha * epsilon * p[i]
       for (let j = 0; j < q.length; j++) trial.g[j] = point.g[j] + alpha * epsilon * q[j]
       yield* this.evaluate(trial)
       if (!Number.isFinite(trial.error)) continue
       // The sums are compared row by row: their totals would cancel.
-      const gain = alpha * linear - sum(trial.rowSum.map((total, i) => total - point.rowSum[i]))
+      const asked = marginals.a.gain(point.a, p, alpha) + marginals.b.gain(point.b, q, alpha)
+      const gain = asked - sum(trial.rowSum.map((total, i) => total - point.rowSum[i]))
       const hidden = alpha * slope < 1e-13 * magnitude
       if (hidden ? trial.error < point.error : gain >= armijo * alpha * slope) {
         this.point = trial

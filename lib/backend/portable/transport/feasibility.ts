@@ -8,7 +8,9 @@ export function* checkFeasible(problem: TransportProblemData, monitor: Watch): W
   const mass = sum(problem.a)
   const flow = new Flow(problem, 1e-12 * mass)
   yield* flow.run(monitor)
-  if (sum(flow.supply) <= 1e-9 * mass) return
+  const missing = sum(flow.supply)
+  if (missing <= 1e-9 * mass) return
+  if (problem.border !== undefined) throw tooMuch(problem, missing)
   const rows = members(flow.rows)
   const columns = members(flow.columns)
   const supply = rows.reduce((total, i) => total + problem.a[i], 0)
@@ -17,6 +19,15 @@ export function* checkFeasible(problem: TransportProblemData, monitor: Watch): W
   throw new ExtremaError(
     'ERR_INFEASIBLE',
     `cost: expected allowed (finite) arcs for all mass; rows ${firstOf(rows)} supply ${Number(supply.toPrecision(6))} but reach ${reached}`,
+  )
+}
+
+function tooMuch({ a, b, n, m, border }: TransportProblemData, missing: number): ExtremaError {
+  const stays = border!.column ? b[m - 1] : 0
+  const moving = sum(a, 0, border!.row ? n - 1 : n) - stays
+  return new ExtremaError(
+    'ERR_INFEASIBLE',
+    `mass: expected at most ${(moving - missing).toFixed(6)}, which the allowed (finite) arcs can move, got ${moving.toFixed(6)}`,
   )
 }
 
@@ -67,7 +78,11 @@ class Flow {
   }
 
   private allowed(i: number, j: number): boolean {
-    return this.problem.x[i * this.problem.m + j] < Number.POSITIVE_INFINITY
+    const { x, n, m, border } = this.problem
+    const coreM = m - Number(border?.column ?? false)
+    const inCore = i < n - Number(border?.row ?? false)
+    if (!inCore || j >= coreM) return inCore || j < coreM
+    return x[i * coreM + j] < Number.POSITIVE_INFINITY
   }
 
   private addFlow(i: number, j: number, amount: number): void {

@@ -5,6 +5,7 @@ import { assignment } from './assignment.js'
 import type { Report } from './context.js'
 import { portableLine } from './line.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
+import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
 import { sinkhornNewtonSparse } from './sinkhorn-newton-sparse.js'
 import type { Watch, Work } from './work.js'
@@ -58,6 +59,7 @@ function finish<T>(work: Work<T>): T {
 export const portableTransport: TransportKernels = {
   ...portableLine,
   assignment: portableKernel(assignment),
+  ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
   sinkhornNewtonSparse: solver(sinkhornNewtonSparse),
   batch: portableKernel(batch),

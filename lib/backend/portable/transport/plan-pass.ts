@@ -6,19 +6,24 @@ import { segmentLength, type Watch, type Work } from './work.js'
 
 /**
  * What multiplies row i once its sum r_i is known: 1; a_i / r_i (the Sinkhorn update of f, with rows that under- or
- * overflow rescued by their maximum); min(1, a_i / r_i) (the first half of rounding to the marginals); scale_i; or
- * r_i / a_i (with weights v the column sums are P^T diag(1/a) P v).
+ * overflow rescued by their maximum); exp(move / epsilon) for f += move to damping (epsilon (logWeight_i - log r_i) + f_i) (the same where
+ * the marginal is relaxed; a row with logWeight -Infinity is left out); min(1, a_i / r_i) (the first half of rounding to
+ * the marginals); scale_i; or r_i / a_i (with weights v the column sums are P^T diag(1/a) P v).
  */
-export type Scaling = 'none' | 'sinkhorn' | 'capped' | 'given' | 'normal'
+export type Scaling = 'none' | 'sinkhorn' | 'relaxed' | 'capped' | 'given' | 'normal'
 
 /** A sweep over the rows of the plan P_ij = exp((f_i + g_j - C_ij) / epsilon) that forms its entries on the fly. */
 export class PlanPass {
   scaling: Scaling = 'none'
   /** For 'sinkhorn', 'capped' and 'normal'. */
   a: Float64Array | null = null
+  /** n, 'relaxed' */
+  logWeight: Float64Array | null = null
+  /** 'relaxed' */
+  damping = 1
   /** n: read when 'given', written otherwise (may be null when 'none'). */
   scale: Float64Array | null = null
-  /** n, 'sinkhorn': what a rescue added to f_i before scaling; f itself is not touched. */
+  /** n, 'sinkhorn' and 'relaxed': what was added to f_i before scaling; f itself is not touched. */
   shift: Float64Array | null = null
   /** m: v in the row sums sum_j P_ij v_j; null for ones. */
   columnWeight: Float64Array | null = null
@@ -45,6 +50,8 @@ export class PlanPass {
 /** Below, a sum has lost digits to underflow; above, it may have overflowed. */
 export const leastSum = 1e-280
 export const mostSum = 1e280
+/** Exponent of a scale. */
+const farthest = 600
 
 export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<void> {
   const { n, m } = cost
@@ -76,15 +83,31 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
       if (monitor.due()) yield
     }
     let factor = 1
-    if (scaling === 'sinkhorn') {
+    if (scaling === 'relaxed' && pass.logWeight![i] === Number.NEGATIVE_INFINITY) {
+      shift![i] = 0
+      scale![i] = 0
+      factor = 0
+    } else if (scaling === 'sinkhorn' || scaling === 'relaxed') {
       let moved = 0
       if (!(sum > leastSum && sum < mostSum)) {
         const rescued = -(yield* largestOfRow(cost, i, g, monitor))
         moved = rescued - f[i]
         sum = yield* formRow(cost, i, rescued, g, steps, p, at, monitor)
       }
+      if (scaling === 'sinkhorn') {
+        factor = a![i] / sum
+      } else {
+        const at0 = f[i] + moved
+        const move = pass.damping * (pass.epsilon * (pass.logWeight![i] - Math.log(sum)) + at0) - at0
+        if (Math.abs(move) <= farthest * pass.epsilon) {
+          factor = Math.exp(move / pass.epsilon)
+        } else {
+          // Its scale might not be a number: the row is formed where it goes.
+          moved += move
+          sum = yield* formRow(cost, i, f[i] + moved, g, steps, p, at, monitor)
+        }
+      }
       shift![i] = moved
-      factor = a![i] / sum
       scale![i] = factor
     } else if (scaling === 'capped') {
       factor = sum > a![i] ? a![i] / sum : 1

@@ -10,9 +10,11 @@ import { DenseOperator } from './dense-operator.js'
 import { Dual } from './dual.js'
 import { LogSweep } from './log-sweep.js'
 import { Progress } from './newton.js'
+import { RelaxedSweep } from './relaxed-sweep.js'
 import { type NewtonSystem, type PlanOperator, SchurSolver } from './schur.js'
 import { sinkhornNewtonPaper } from './sinkhorn-newton-paper.js'
 import { SparseOperator } from './sparse-operator.js'
+import { sum } from './sums.js'
 import { ThresholdPass, thresholdPass } from './threshold-pass.js'
 import type { Watch, Work } from './work.js'
 
@@ -41,6 +43,8 @@ const mostBlocks = 10
 const mostInexactness = 0.1
 const mostConjugateGradients = 2000
 const mostShifts = 6
+/** Of the mass, in the threshold of a row or column. */
+const leastShare = 1e-20
 const leastStep = 1 / 32
 const leastShiftedStep = 1 / 8
 /** Costs further above the least than this many epsilon count as forbidden when the continuation is laid out. */
@@ -50,6 +54,8 @@ class Adaptive {
   private readonly progress: Progress
   private readonly dual: Dual
   private readonly logSweep: LogSweep
+  private readonly relaxedSweep: RelaxedSweep | null
+  private sweepError = 0
   private readonly schur: SchurSolver
   private readonly diagonalA: Float64Array
   private readonly diagonalB: Float64Array
@@ -73,6 +79,7 @@ class Adaptive {
     this.progress = new Progress(context)
     this.dual = new Dual(context)
     this.logSweep = new LogSweep(n, m)
+    this.relaxedSweep = this.dual.marginals.relaxed ? new RelaxedSweep(n, m) : null
     this.schur = new SchurSolver(n, m)
     this.diagonalA = new Float64Array(n)
     this.diagonalB = new Float64Array(m)
@@ -89,7 +96,8 @@ class Adaptive {
 
   *run(): Work<void> {
     const { dual, progress, stages } = this
-    const { settings } = this.context
+    const { settings, range, cost, monitor } = this.context
+    if (this.relaxedSweep !== null && range.forbids) yield* dual.marginals.leaveOutIsolated(cost, monitor)
     if (progress.over()) return
     for (let k = yield* this.start(); ; k++) {
       const last = k === stages
@@ -100,7 +108,7 @@ class Adaptive {
     }
     if (dual.epsilon !== settings.epsilon) {
       // Stopped on the way: potentials of a larger epsilon say little about the plan at this one.
-      dual.epsilon = settings.epsilon
+      this.setEpsilon(settings.epsilon)
       yield* this.sweep()
     }
     progress.finish(dual.point)
@@ -111,6 +119,11 @@ class Adaptive {
     return stage === this.stages ? epsilon : epsilon * this.ratio ** (stage - this.stages)
   }
 
+  private setEpsilon(epsilon: number): void {
+    this.dual.epsilon = epsilon
+    this.dual.marginals.setEpsilon(epsilon)
+  }
+
   /** Returns the first stage. A warm start skips those that are coarser than its error calls for. */
   private *start(): Work<number> {
     const { dual, stages } = this
@@ -119,12 +132,14 @@ class Adaptive {
     if (f.some(nonzero) || g.some(nonzero)) {
       point.f.set(f)
       point.g.set(g)
+      if (dual.marginals.relaxed) this.center()
       yield* dual.evaluate(point)
       let first = stages
       for (let k = stages; k >= 0 && !(point.error <= warmError); k -= 2) {
         point.f.set(f)
         point.g.set(g)
-        dual.epsilon = this.epsilonOf(k)
+        this.setEpsilon(this.epsilonOf(k))
+        if (dual.marginals.relaxed) this.center()
         yield* this.sweep()
         yield* dual.evaluate(point)
         first = k
@@ -133,7 +148,7 @@ class Adaptive {
       point.f.fill(0)
       point.g.fill(0)
     }
-    dual.epsilon = this.epsilonOf(0)
+    this.setEpsilon(this.epsilonOf(0))
     yield* this.sinkhorn(entrySweeps, stageTolerance)
     return 0
   }
@@ -151,7 +166,7 @@ class Adaptive {
     extrapolate(dual.point.g, this.logB, this.beforeG, from, to, t)
     this.center()
     this.beforeEpsilon = from
-    dual.epsilon = to
+    this.setEpsilon(to)
     yield* this.sinkhorn(entrySweeps, stageTolerance)
   }
 
@@ -160,13 +175,16 @@ class Adaptive {
     const { f, g } = this.dual.point
     const { a, b } = this.context.problem
     const { mass } = this.context
+    const { marginals } = this.dual
+    const massB = marginals.relaxed ? sum(b) : mass
     let fMean = 0
     let gMean = 0
     for (let i = 0; i < f.length; i++) fMean += (a[i] / mass) * f[i]
-    for (let j = 0; j < g.length; j++) gMean += (b[j] / mass) * g[j]
+    for (let j = 0; j < g.length; j++) gMean += (b[j] / massB) * g[j]
     const t = (gMean - fMean) / 2
     for (let i = 0; i < f.length; i++) f[i] += t
     for (let j = 0; j < g.length; j++) g[j] -= t
+    if (marginals.relaxed) marginals.translate(f, g)
   }
 
   private *solveStage(target: number, last: boolean): Work<void> {
@@ -207,9 +225,11 @@ class Adaptive {
   private *sparsify(): Work<boolean> {
     const { cost, monitor, problem } = this.context
     const { n, m } = problem
-    const { f, g, rowSum, columnSum, error } = this.dual.point
-    const rowLog = rowSum.map((total) => Math.log(total / m))
-    const columnLog = columnSum.map((total) => Math.log(total / n))
+    const { f, g, rowSum, columnSum, error, mass } = this.dual.point
+    // Relaxed marginals may vanish: such rows have nothing worth keeping.
+    const least = this.dual.marginals.relaxed ? leastShare * mass : 0
+    const rowLog = rowSum.map((total) => Math.log(Math.max(total, least) / m))
+    const columnLog = columnSum.map((total) => Math.log(Math.max(total, least) / n))
     for (let theta = Math.max(error, this.leastTheta); ; theta *= 100) {
       theta = Math.min(theta, largestTheta)
       const pass = new ThresholdPass(this.dual.epsilon, f, g, Math.log(theta))
@@ -226,15 +246,17 @@ class Adaptive {
   /** The Newton direction, shifted if the line search calls for it, and a step along it. */
   private *newton(target: number): Work<boolean> {
     const { dual, schur, diagonalA, diagonalB, range, useDense } = this
-    const { mass, problem, monitor } = this.context
-    const { error, rowSum, columnSum } = dual.point
+    const { problem, monitor } = this.context
+    const { error, rowSum, columnSum, a, b, mass } = dual.point
+    const bendA = dual.marginals.a.curvature
+    const bendB = dual.marginals.b.curvature
     const inexactness = Math.min(mostInexactness, Math.max(error, (1e-3 * target) / error))
     // In units of the Hessian times epsilon.
     const firstShift = 0.1 * dual.gradientNorm * Math.min(1, dual.epsilon / range)
     let shift = (1e-14 * mass) / Math.max(problem.n, problem.m)
     for (let attempt = 0; attempt <= mostShifts; attempt++) {
-      for (let i = 0; i < diagonalA.length; i++) diagonalA[i] = rowSum[i] + shift
-      for (let j = 0; j < diagonalB.length; j++) diagonalB[j] = columnSum[j] + shift
+      for (let i = 0; i < diagonalA.length; i++) diagonalA[i] = rowSum[i] + bendA * a[i] + shift
+      for (let j = 0; j < diagonalB.length; j++) diagonalB[j] = columnSum[j] + bendB * b[j] + shift
       const system = { diagonalA, diagonalB, x: dual.x, y: dual.y }
       const plan = yield* this.planOf(system)
       yield* schur.solve(plan, system, inexactness * error * mass, mostConjugateGradients, dual.p, dual.q, monitor)
@@ -266,16 +288,21 @@ class Adaptive {
 
   private *sweep(): Work<void> {
     const { cost, problem, report, monitor } = this.context
-    const { epsilon, point } = this.dual
-    report.passes += yield* this.logSweep.run(cost, problem, epsilon, point.f, point.g, monitor)
+    const { epsilon, point, marginals } = this.dual
+    const { logSweep, relaxedSweep } = this
+    report.passes +=
+      relaxedSweep === null
+        ? yield* logSweep.run(cost, problem, epsilon, point.f, point.g, monitor)
+        : yield* relaxedSweep.run(cost, marginals, epsilon, point.f, point.g, monitor)
+    this.sweepError = (relaxedSweep ?? logSweep).error
   }
 
   /** A block of Sinkhorn iterations, cut short once the error before one of them was small enough. */
   private *sinkhorn(count: number, target: number): Work<void> {
-    const { dual, logSweep, context } = this
+    const { dual } = this
     for (let k = 0; k < count; k++) {
       yield* this.sweep()
-      if (logSweep.error <= target * context.mass) break
+      if (this.sweepError <= target * dual.point.mass) break
     }
     yield* dual.evaluate(dual.point)
     this.progress.record(dual.point, dual.roundoff())
@@ -301,11 +328,16 @@ function extrapolate(
   }
 }
 
+/** The adaptive form, also for relaxed marginals. */
+export function* sinkhornNewtonAdaptive(context: Context): Work<void> {
+  yield* new Adaptive(context).run()
+}
+
 export function* sinkhornNewtonSparse(job: Omit<SolveJob, 'report'>, monitor: Watch): Work<Report> {
   const context = yield* openContext(job, monitor)
   const { settings, report } = context
   if (settings.paper) yield* sinkhornNewtonPaper(context)
-  else yield* new Adaptive(context).run()
+  else yield* sinkhornNewtonAdaptive(context)
   yield* measure(context)
   if (report.marginalError <= settings.tolerance) report.status = status.converged
   else if (report.status === status.converged) report.status = status.stalled

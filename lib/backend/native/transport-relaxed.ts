@@ -1,0 +1,48 @@
+import { type CostData, metrics } from '../kernels.js'
+import type { RelaxedKernels, RelaxedSettings } from '../transport-relaxed.js'
+import { nativeKernel, type Runtime } from './runtime.js'
+
+// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
+type Exports = Record<string, (...args: any[]) => any>
+
+/** The numbers of a call, laid out as native/binding/transport-relaxed.cc reads them. */
+function parameters({ n, m, d, metric }: CostData, settings: RelaxedSettings, ...own: number[]): Float64Array {
+  const { epsilon, threads, tolerance, maxIterations, certificate } = settings
+  const cost = [n, m, d, metrics.indexOf(metric)]
+  return Float64Array.from([...cost, epsilon, threads, tolerance, maxIterations, certificate ? 1 : 0, ...own])
+}
+
+export function nativeRelaxedTransport(runtime: Runtime, room: Exports): RelaxedKernels {
+  return {
+    unbalanced: nativeKernel(runtime, room.unbalanced, ({ problem, settings, ...job }) => {
+      const { penaltyA, penaltyB, productReference } = problem.relaxation
+      return [
+        parameters(problem, settings, penaltyA, penaltyB, productReference ? 1 : 0),
+        problem.x,
+        problem.y,
+        problem.a,
+        problem.b,
+        job.f,
+        job.g,
+        job.rowSum,
+        job.columnSum,
+        job.report,
+        job.history,
+      ]
+    }),
+    partial: nativeKernel(runtime, room.partial, ({ problem, settings, ...job }) => [
+      parameters(problem, settings, job.mass),
+      problem.x,
+      problem.y,
+      problem.a,
+      problem.b,
+      job.f,
+      job.g,
+      job.price,
+      job.rowSum,
+      job.columnSum,
+      job.report,
+      job.history,
+    ]),
+  }
+}

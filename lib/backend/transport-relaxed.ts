@@ -1,0 +1,62 @@
+import type { Kernel, SolveSettings, TransportProblemData } from './kernels.js'
+
+/** Marginals relaxed to penalties; Infinity keeps a marginal. */
+export interface Relaxation {
+  /** rho of rho KL(P1 | a). */
+  penaltyA: number
+  penaltyB: number
+  /** The entropic term is epsilon KL(P | a bᵀ), not epsilon sum P (log P - 1). */
+  productReference: boolean
+}
+
+/** The last row (column) is none of the cost: it takes what stays in partial transport. */
+export interface Border {
+  row: boolean
+  column: boolean
+}
+
+export function isRelaxed({ relaxation }: TransportProblemData): boolean {
+  return relaxation !== undefined && Math.min(relaxation.penaltyA, relaxation.penaltyB) < Number.POSITIVE_INFINITY
+}
+
+export type RelaxedSettings = Pick<SolveSettings, 'epsilon' | 'tolerance' | 'maxIterations' | 'threads' | 'certificate'>
+
+export interface UnbalancedJob {
+  problem: TransportProblemData & { relaxation: Relaxation }
+  settings: RelaxedSettings
+  /** Start and result: P = exp((f + g - C) / epsilon), while the potentials are f + t and g - t. */
+  f: Float64Array
+  g: Float64Array
+  /** P 1 and Pᵀ 1 */
+  rowSum: Float64Array
+  columnSum: Float64Array
+  report: Float64Array
+  history: Float64Array | null
+}
+
+/** Indices into `UnbalancedJob.report`: those of `reportField`, and the translation t among further ones. */
+export const unbalancedField = { dualValue: 10, gap: 11, mass: 12, translation: 13 } as const
+export const unbalancedReportLength = 14
+
+export interface PartialJob {
+  problem: TransportProblemData
+  /** What moves, at most the totals of a and b. */
+  mass: number
+  settings: RelaxedSettings
+  /** Start and result: P = exp((f + g + price - C) / epsilon); exp(f / epsilon) and exp(g / epsilon) stay. */
+  f: Float64Array
+  g: Float64Array
+  /** A single number. */
+  price: Float64Array
+  /** P 1 and Pᵀ 1 */
+  rowSum: Float64Array
+  columnSum: Float64Array
+  /** As that of an `UnbalancedJob`, the mass being the only further field that is set. */
+  report: Float64Array
+  history: Float64Array | null
+}
+
+export interface RelaxedKernels {
+  unbalanced: Kernel<UnbalancedJob>
+  partial: Kernel<PartialJob>
+}

@@ -1,0 +1,92 @@
+import { type BackendName, kernels } from '../backend/index.js'
+import type { CostData, PlanData } from '../backend/kernels.js'
+import type { Relaxation } from '../backend/transport-relaxed.js'
+import { type Csr, checkBuffer, type NdArray, toFloat64, type VectorLike } from '../core/arrays.js'
+import { ExtremaError } from '../core/errors.js'
+import { describe, positive } from '../core/options.js'
+
+/** A plan of n sources and m targets behind functions that read it off its potentials. */
+export interface TransportPlan {
+  /** The n × m plan, formed now. */
+  plan(): NdArray
+  /** The entries of the plan that are >= threshold (> 0), formed now. */
+  sparsePlan(threshold: number): Csr
+  /** P v for v of length m, without forming P. */
+  apply(v: VectorLike): Float64Array
+  /** Pᵀ v for v of length n, without forming P. */
+  applyTranspose(v: VectorLike): Float64Array
+}
+
+const noControl = { timeLimit: Number.POSITIVE_INFINITY }
+
+/** Large costs are borrowed: whoever has transferred them away in the meantime gets an error instead of numbers. */
+export function checkKept({ x, y }: CostData, name = ''): void {
+  checkBuffer(`${name}cost`, x)
+  if (y !== null) checkBuffer(`${name}cost`, y)
+}
+
+/** What a plan is made of. */
+export interface PlanSource {
+  plan: PlanData
+  backend: BackendName
+  /** Unless its marginals are kept. */
+  relaxation?: Relaxation
+}
+
+export class PlanView implements TransportPlan {
+  readonly #plan: PlanData
+  readonly #backend: BackendName
+  readonly #relaxation?: Relaxation
+
+  constructor(plan: PlanData, backend: BackendName, relaxation?: Relaxation) {
+    this.#plan = plan
+    this.#backend = backend
+    this.#relaxation = relaxation
+  }
+
+  /** Throws ERR_SHAPE for anything that is no plan of this package. */
+  static sourceOf(name: string, view: unknown): PlanSource {
+    if (typeof view !== 'object' || view === null || !(#plan in view)) {
+      throw new ExtremaError('ERR_SHAPE', `${name}: expected a solution of this package, got ${describe(view)}`)
+    }
+    checkKept(view.#plan.cost)
+    return { plan: view.#plan, backend: view.#backend, relaxation: view.#relaxation }
+  }
+
+  plan(): NdArray {
+    const { n, m } = this.#cost()
+    const data = new Float64Array(n * m)
+    kernels(this.#backend).transport.plan.runSync({ ...this.#plan, out: data }, noControl)
+    return { data, shape: [n, m] }
+  }
+
+  sparsePlan(threshold: number): Csr {
+    const { n, m } = this.#cost()
+    const parts = kernels(this.#backend).transport.sparsePlan(this.#plan, positive('threshold', threshold))
+    return { shape: [n, m], ...parts }
+  }
+
+  apply(v: VectorLike): Float64Array {
+    return this.#apply(v, false)
+  }
+
+  applyTranspose(v: VectorLike): Float64Array {
+    return this.#apply(v, true)
+  }
+
+  #cost(): CostData {
+    checkKept(this.#plan.cost)
+    return this.#plan.cost
+  }
+
+  #apply(v: VectorLike, transpose: boolean): Float64Array {
+    const { n, m } = this.#cost()
+    const vector = toFloat64('v', v)
+    if (vector.length !== (transpose ? n : m)) {
+      throw new ExtremaError('ERR_SHAPE', `v: expected ${transpose ? n : m} numbers, got ${vector.length}`)
+    }
+    const out = new Float64Array(transpose ? m : n)
+    kernels(this.#backend).transport.apply.runSync({ ...this.#plan, transpose, v: vector, out }, noControl)
+    return out
+  }
+}

@@ -1,0 +1,38 @@
+import type { Control, Kernel } from '../backend/kernels.js'
+
+/** A kernel with its job, ready to be called in either way. */
+export interface KernelCall {
+  run(control: Control): Promise<void>
+  runSync(control: Control): void
+}
+
+/** Several kernel calls with what lies between them, written once for the asynchronous and the synchronous form. */
+export type Program<T> = Generator<KernelCall, T, void>
+
+export function call<Job>(kernel: Kernel<Job>, job: Job): KernelCall {
+  return { run: (control) => kernel.run(job, control), runSync: (control) => kernel.runSync(job, control) }
+}
+
+/** Runs the calls off the event loop, one after the other. They share the time limit. */
+export async function runProgram<T>(program: Program<T>, control: Control): Promise<T> {
+  const start = performance.now()
+  for (let step = program.next(); ; step = program.next()) {
+    if (step.done) return step.value
+    await step.value.run(remaining(control, start))
+  }
+}
+
+/** Runs the calls here and now. */
+export function runProgramSync<T>(program: Program<T>, control: Control): T {
+  const start = performance.now()
+  for (let step = program.next(); ; step = program.next()) {
+    if (step.done) return step.value
+    step.value.runSync(remaining(control, start))
+  }
+}
+
+/** A limit that has passed leaves every kernel the moment that it takes to return something sound. */
+function remaining(control: Control, start: number): Control {
+  if (control.timeLimit === Number.POSITIVE_INFINITY) return control
+  return { ...control, timeLimit: Math.max(control.timeLimit - (performance.now() - start), Number.MIN_VALUE) }
+}

@@ -1,0 +1,109 @@
+#include <algorithm>
+
+#include "binding/jobs.h"
+#include "binding/transport-arguments.h"
+#include "binding/transport.h"
+#include "transport/partial.h"
+#include "transport/unbalanced.h"
+
+namespace extrema {
+
+namespace {
+
+// The numbers of a call, laid out as in lib/backend/native/transport-relaxed.ts.
+enum Parameter : size_t {
+  kCost,
+  kEpsilon = 4,
+  kThreads,
+  kTolerance,
+  kMaxIterations,
+  kCertificate,
+  kPenaltyA,
+  kPenaltyB,
+  kProductReference,
+  kMass = kPenaltyA,
+};
+
+transport::Options readOptions(const double* p) {
+  transport::Options options;
+  options.threads = static_cast<unsigned>(p[kThreads]);
+  options.tolerance = p[kTolerance];
+  options.maxIterations = p[kMaxIterations];
+  options.certificate = p[kCertificate] != 0;
+  return options;
+}
+
+// Fields of a report beyond those of every solver.
+enum ReportField : size_t { kDualValue = 10, kGap, kMovedMass, kTranslation };
+
+void writeReport(const transport::Report& report, const transport::History& history, double* out) {
+  const double fields[] = {static_cast<double>(report.status),
+                           report.iterations,
+                           report.newtonIterations,
+                           report.passes,
+                           report.marginalError,
+                           report.value,
+                           report.regularizedValue,
+                           report.primal,
+                           report.dual,
+                           static_cast<double>(history.count())};
+  std::copy(std::begin(fields), std::end(fields), out);
+}
+
+// (job, wantsProgress, timeLimit, parameters, x, y, a, b, f, g, rowSum, columnSum, report, history)
+Napi::Value unbalanced(const Napi::CallbackInfo& info) {
+  const double* parameters = float64s(info[3]).data;
+  transport::Problem problem = readCost(parameters + kCost, info[4], info[5]);
+  problem.epsilon = parameters[kEpsilon];
+  problem.penaltyA = parameters[kPenaltyA];
+  problem.penaltyB = parameters[kPenaltyB];
+  problem.productReference = parameters[kProductReference] != 0;
+  problem.a = float64s(info[6]).data;
+  problem.b = float64s(info[7]).data;
+  const transport::Options options = readOptions(parameters);
+  double *f = float64s(info[8]).data, *g = float64s(info[9]).data;
+  double *rowSum = float64s(info[10]).data, *columnSum = float64s(info[11]).data;
+  double* out = float64s(info[12]).data;
+  const Doubles kept = float64s(info[13]);
+  return launch(info, [=](Monitor& monitor) {
+    transport::UnbalancedReport report;
+    transport::History history(kept.data, kept.size);
+    transport::unbalanced(problem, options, f, g, rowSum, columnSum, report, history, monitor);
+    writeReport(report, history, out);
+    out[kDualValue] = report.dualValue;
+    out[kGap] = report.gap;
+    out[kMovedMass] = report.mass;
+    out[kTranslation] = report.translation;
+  });
+}
+
+// (job, wantsProgress, timeLimit, parameters, x, y, a, b, f, g, price, rowSum, columnSum, report, history)
+Napi::Value partial(const Napi::CallbackInfo& info) {
+  const double* parameters = float64s(info[3]).data;
+  transport::Problem problem = readCost(parameters + kCost, info[4], info[5]);
+  problem.epsilon = parameters[kEpsilon];
+  problem.a = float64s(info[6]).data;
+  problem.b = float64s(info[7]).data;
+  const double mass = parameters[kMass];
+  const transport::Options options = readOptions(parameters);
+  double *f = float64s(info[8]).data, *g = float64s(info[9]).data, *price = float64s(info[10]).data;
+  double *rowSum = float64s(info[11]).data, *columnSum = float64s(info[12]).data;
+  double* out = float64s(info[13]).data;
+  const Doubles kept = float64s(info[14]);
+  return launch(info, [=](Monitor& monitor) {
+    transport::PartialReport report;
+    transport::History history(kept.data, kept.size);
+    transport::partial(problem, mass, options, f, g, price, rowSum, columnSum, report, history, monitor);
+    writeReport(report, history, out);
+    out[kMovedMass] = report.mass;
+  });
+}
+
+}  // namespace
+
+void exportRelaxedTransport(Napi::Env env, Napi::Object room) {
+  room.Set("unbalanced", Napi::Function::New(env, unbalanced, "unbalanced"));
+  room.Set("partial", Napi::Function::New(env, partial, "partial"));
+}
+
+}  // namespace extrema
