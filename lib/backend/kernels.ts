@@ -1,5 +1,6 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
+import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { LineKernels } from './transport-line.js'
@@ -141,6 +142,7 @@ export interface TransportKernels extends LineKernels, RelaxedKernels {
   transform: Kernel<TransformJob>
   /** Entries >= threshold. */
   sparsePlan(plan: PlanData, threshold: number): CsrParts
+  lightBridge: LightBridgeKernels
 }
 
 /** The whole contract: both backends implement all of it. */

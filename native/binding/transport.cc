@@ -257,6 +257,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   exportLine(env, room);
   exportAssignment(env, room);
   exportRelaxedTransport(env, room);
+  exportLightBridge(env, room);
   exports.Set("transport", room);
 }
 

@@ -1,6 +1,7 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { assignmentArguments } from './assignment.js'
 import { nativeLine } from './line.js'
+import { nativeLightBridge } from './light-bridge.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
 
@@ -122,5 +123,6 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
       )
       return { indptr, indices, data }
     },
+    lightBridge: nativeLightBridge(runtime, room),
   }
 }

@@ -4,6 +4,7 @@ import { Monitor, portableKernel, type Steps } from '../driver.js'
 import { assignment } from './assignment.js'
 import type { Report } from './context.js'
 import { portableLine } from './line.js'
+import { portableLightBridge } from './light-bridge/kernels.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
@@ -69,4 +70,5 @@ export const portableTransport: TransportKernels = {
   sparsePlan(plan, threshold): CsrParts {
     return finish(sparsePlan(plan, threshold, new Monitor({ timeLimit: Number.POSITIVE_INFINITY }, true)))
   },
+  lightBridge: portableLightBridge,
 }
