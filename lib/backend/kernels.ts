@@ -3,6 +3,7 @@ import type { Progress } from '../core/options.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
+import type { BarycenterKernels } from './transport-barycenter.js'
 import type { LineKernels } from './transport-line.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 
@@ -132,6 +133,7 @@ export interface CsrParts {
 }
 
 export interface TransportKernels extends LineKernels, RelaxedKernels {
+export interface TransportKernels extends LineKernels, BarycenterKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -1,4 +1,12 @@
 export { type AssignmentOptions, type AssignmentSolution, assignment, assignmentSync } from './assignment.js'
+export {
+  type BarycenterOptions,
+  type BarycenterProblem,
+  type BarycenterSolution,
+  barycenter,
+  barycenterSync,
+} from './barycenter.js'
+export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'

@@ -151,7 +151,7 @@ function asMatrix(cloud: PointCloudCost['x']): MatrixLike {
   return { data: cloud?.data, shape: [cloud?.rows, cloud?.columns] }
 }
 
-function copyIfSmall(data: FloatArray): FloatArray {
+export function copyIfSmall(data: FloatArray): FloatArray {
   if (data.byteLength > copiedBytes || !(data.buffer instanceof ArrayBuffer)) return data
   return data.byteLength <= slabShare ? copyToSlab(data) : data.slice()
 }

@@ -258,6 +258,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   exportAssignment(env, room);
   exportRelaxedTransport(env, room);
   exportLightBridge(env, room);
+  exportBarycenter(env, room);
   exports.Set("transport", room);
 }
 

@@ -11,5 +11,6 @@ void exportAssignment(Napi::Env env, Napi::Object room);
 void exportLine(Napi::Env env, Napi::Object room);
 void exportRelaxedTransport(Napi::Env env, Napi::Object room);
 void exportLightBridge(Napi::Env env, Napi::Object room);
+void exportBarycenter(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

@@ -1,5 +1,6 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { assignmentArguments } from './assignment.js'
+import { nativeBarycenter } from './barycenter.js'
 import { nativeLine } from './line.js'
 import { nativeLightBridge } from './light-bridge.js'
 import { nativeKernel, type Runtime } from './runtime.js'
@@ -64,6 +65,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
     })
   return {
     ...nativeLine(runtime, room),
+    ...nativeBarycenter(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
     ...nativeRelaxedTransport(runtime, room),
     sinkhorn: solver('sinkhorn'),

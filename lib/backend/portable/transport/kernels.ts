@@ -2,6 +2,7 @@ import { ExtremaError } from '../../../core/errors.js'
 import { type BatchJob, type CsrParts, reportLength, type SolveJob, type TransportKernels } from '../../kernels.js'
 import { Monitor, portableKernel, type Steps } from '../driver.js'
 import { assignment } from './assignment.js'
+import { portableBarycenter } from './barycenter.js'
 import type { Report } from './context.js'
 import { portableLine } from './line.js'
 import { portableLightBridge } from './light-bridge/kernels.js'
@@ -59,6 +60,7 @@ function finish<T>(work: Work<T>): T {
 
 export const portableTransport: TransportKernels = {
   ...portableLine,
+  ...portableBarycenter,
   assignment: portableKernel(assignment),
   ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
