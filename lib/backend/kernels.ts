@@ -1,5 +1,6 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
+import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { LineKernels } from './transport-line.js'
@@ -145,4 +146,5 @@ export interface Kernels {
   readonly name: 'native' | 'portable'
   readonly random: RandomKernels
   readonly transport: TransportKernels
+  readonly moe: MoeKernels
 }
