@@ -1,6 +1,7 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
+import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
@@ -152,4 +153,5 @@ export interface Kernels {
   readonly name: 'native' | 'portable'
   readonly random: RandomKernels
   readonly transport: TransportKernels
+  readonly moe: MoeKernels
 }

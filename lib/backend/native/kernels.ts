@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { nativeMoe } from './moe.js'
 import { type JobBinding, Runtime } from './runtime.js'
 import { nativeTransport } from './transport.js'
 
@@ -10,6 +11,8 @@ export interface Binding extends JobBinding {
   random: Kernels['random']
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./transport.ts
   transport: Record<string, (...args: any[]) => any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./moe.ts
+  moe: Record<string, (...args: any[]) => any>
 }
 
 export function nativeKernels(binding: Binding): Kernels {
@@ -18,5 +21,6 @@ export function nativeKernels(binding: Binding): Kernels {
     name: 'native',
     random: binding.random,
     transport: nativeTransport(runtime, binding.transport),
+    moe: nativeMoe(runtime, binding.moe),
   }
 }

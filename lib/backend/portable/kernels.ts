@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { portableMoe } from './moe/kernels.js'
 import { portableRandomKernels } from './random/kernels.js'
 import { portableTransport } from './transport/kernels.js'
 
@@ -6,4 +7,5 @@ export const portableKernels: Kernels = {
   name: 'portable',
   random: portableRandomKernels,
   transport: portableTransport,
+  moe: portableMoe,
 }
