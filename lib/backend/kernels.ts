@@ -1,10 +1,10 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
-import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
+import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 
@@ -133,8 +133,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels, RelaxedKernels {
-export interface TransportKernels extends LineKernels, BarycenterKernels {
+export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

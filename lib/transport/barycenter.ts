@@ -7,8 +7,8 @@ import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, flag, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
 import { type Solution, statuses } from '../core/solution.js'
 import { type GridCost, gridAxes, gridPoints, isGridCost } from './grid-cost.js'
+import { checkKept } from './plan-view.js'
 import { copyIfSmall, readWeights } from './problem.js'
-import { checkKept } from './solution.js'
 
 export interface BarycenterProblem {
   /** N × N costs between the places of a histogram, finite; or a grid. A contiguous Float64Array is used in place. */

@@ -1,8 +1,8 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { assignmentArguments } from './assignment.js'
 import { nativeBarycenter } from './barycenter.js'
-import { nativeLine } from './line.js'
 import { nativeLightBridge } from './light-bridge.js'
+import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
 

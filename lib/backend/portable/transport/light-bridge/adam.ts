@@ -1,5 +1,4 @@
-import type { BridgeData, FitJob } from '../../../transport-light-bridge.js'
-import { fitStatuses } from '../../../transport-light-bridge.js'
+import type { BridgeData, FitJob, fitStatuses } from '../../../transport-light-bridge.js'
 import type { Watch, Work } from '../work.js'
 import type { Objective, Points } from './loss.js'
 
