@@ -202,6 +202,7 @@ void partial(const Problem& core, double mass, const Options& options, double* f
   sinkhornNewtonAdaptive(context, inner, bordered.f.data(), bordered.g.data(), report, history);
   if (monitor.cancelled()) return;
   bordered.leave(borderCost, f, g, price);
+  bordered.enter(borderCost, f, g, *price);  // measured is what is returned, with its rounding
   bordered.measure(context, f, g, *price, rowSum, columnSum, report);
   if (report.marginalError <= options.tolerance) {
     report.status = Status::converged;

@@ -223,11 +223,13 @@ void unbalanced(const Problem& problem, const Options& options, double* f, doubl
       measure.state(f, g, rowSum, columnSum, report);
     }
   }
+  // The caller takes the reference measure's part out again.
+  const double shift = problem.productReference ? problem.epsilon : 0, t = report.translation;
   for (size_t i = 0; i < problem.n; i++) {
-    if (marginals.a.leftOut(i)) f[i] = kNowhere * problem.penaltyA - report.translation;
+    if (marginals.a.leftOut(i)) f[i] = kNowhere * problem.penaltyA - t + shift * std::log(problem.a[i]);
   }
   for (size_t j = 0; j < problem.m; j++) {
-    if (marginals.b.leftOut(j)) g[j] = kNowhere * problem.penaltyB + report.translation;
+    if (marginals.b.leftOut(j)) g[j] = kNowhere * problem.penaltyB + t + shift * std::log(problem.b[j]);
   }
   if (!std::isfinite(report.mass) || !std::isfinite(report.regularizedValue)) {
     throw Error(

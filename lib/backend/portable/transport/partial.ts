@@ -190,6 +190,7 @@ export function* partial(job: PartialJob, monitor: Watch): Work<void> {
   if (price[0] !== 0 || f.some(nonzero) || g.some(nonzero)) bordered.enter(borderCost, f, g, price[0])
   yield* sinkhornNewtonAdaptive(context)
   price[0] = bordered.leave(borderCost, f, g)
+  bordered.enter(borderCost, f, g, price[0]) // measured is what is returned, with its rounding
   const moved = yield* bordered.measure(context, job)
   const { tolerance } = job.settings
   if (report.marginalError <= tolerance) report.status = status.converged

@@ -212,12 +212,16 @@ export function* unbalanced(job: UnbalancedJob, monitor: Watch): Work<void> {
     }
   }
   const { figures } = measure
-  for (let i = 0; i < f.length; i++) {
-    if (marginals.a.leftOut(i)) f[i] = nowhere * marginals.a.penalty - figures.translation
+  // The caller takes the reference measure's part out again.
+  const shift = problem.relaxation.productReference ? epsilon : 0
+  const leaveOut = (marginal: Marginal, potential: Float64Array, t: number) => {
+    for (let i = 0; i < potential.length; i++) {
+      if (!marginal.leftOut(i)) continue
+      potential[i] = nowhere * marginal.penalty - t + shift * Math.log(marginal.weight[i])
+    }
   }
-  for (let j = 0; j < g.length; j++) {
-    if (marginals.b.leftOut(j)) g[j] = nowhere * marginals.b.penalty + figures.translation
-  }
+  leaveOut(marginals.a, f, figures.translation)
+  leaveOut(marginals.b, g, -figures.translation)
   if (!Number.isFinite(figures.mass) || !Number.isFinite(report.regularizedValue)) {
     throw new ExtremaError(
       'ERR_NOT_FINITE',
