@@ -7,6 +7,7 @@ import type { BarycenterKernels } from './transport-barycenter.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
+import type { SparsityKernels } from './transport-sparsity.js'
 
 /** What the façade hands over with every job. */
 export interface Control {
@@ -133,7 +134,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels {
+export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -5,6 +5,7 @@ import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
+import { nativeSparsity } from './transport-sparsity.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
 type Exports = Record<string, (...args: any[]) => any>
@@ -68,6 +69,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
     ...nativeBarycenter(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
     ...nativeRelaxedTransport(runtime, room),
+    ...nativeSparsity(runtime, room),
     sinkhorn: solver('sinkhorn'),
     sinkhornNewtonSparse: solver('sinkhornNewtonSparse'),
     batch: nativeKernel(runtime, room.batch, (job) => {

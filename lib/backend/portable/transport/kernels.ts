@@ -10,6 +10,8 @@ import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
 import { sinkhornNewtonSparse } from './sinkhorn-newton-sparse.js'
+import { sparsityConstrained } from './sparsity-constrained.js'
+import { readPlan } from './sparsity-plan.js'
 import type { Watch, Work } from './work.js'
 
 type Solver = (job: Omit<SolveJob, 'report'>, monitor: Watch) => Work<Report>
@@ -69,6 +71,8 @@ export const portableTransport: TransportKernels = {
   plan: portableKernel(formPlan),
   apply: portableKernel(applyPlan),
   transform: portableKernel(costTransform),
+  sparsityConstrained: portableKernel(sparsityConstrained),
+  sparsityPlan: portableKernel(readPlan),
   sparsePlan(plan, threshold): CsrParts {
     return finish(sparsePlan(plan, threshold, new Monitor({ timeLimit: Number.POSITIVE_INFINITY }, true)))
   },
