@@ -1,8 +1,8 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
-import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
+import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
 
 /** What the façade hands over with every job. */

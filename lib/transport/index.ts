@@ -1,4 +1,17 @@
 export { type AssignmentOptions, type AssignmentSolution, assignment, assignmentSync } from './assignment.js'
+export type { LightBridgeJson } from './light-bridge/json.js'
+export type {
+  ConditionalPlan,
+  LightBridge,
+  LightBridgeParameters,
+  LightBridgeSolution,
+  SampleOptions,
+  TrajectoryOptions,
+} from './light-bridge/model.js'
+export type { LightBridgeOptions } from './light-bridge/options.js'
+export type { PointsLike } from './light-bridge/points.js'
+export type { LightBridgeProblem, Sampler, SamplerSync } from './light-bridge/problem.js'
+export { lightBridge, lightBridgeFromJSON, lightBridgeSync } from './light-bridge.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'

@@ -1,7 +1,7 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { assignmentArguments } from './assignment.js'
-import { nativeLine } from './line.js'
 import { nativeLightBridge } from './light-bridge.js'
+import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
