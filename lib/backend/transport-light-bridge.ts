@@ -61,7 +61,7 @@ export interface FitJob {
   moments: Float64Array
   /** The loss of each iteration. */
   history: Float64Array
-  /** status, iterations, residual, loss */
+  /** status, iterations, residual, loss. Calls with `first` > 0 go on from the report of the call before. */
   report: Float64Array
 }
 

@@ -7,6 +7,19 @@ export {
   barycenterSync,
 } from './barycenter.js'
 export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
+export type { LightBridgeJson } from './light-bridge/json.js'
+export type {
+  ConditionalPlan,
+  LightBridge,
+  LightBridgeParameters,
+  LightBridgeSolution,
+  SampleOptions,
+  TrajectoryOptions,
+} from './light-bridge/model.js'
+export type { LightBridgeOptions } from './light-bridge/options.js'
+export type { PointsLike } from './light-bridge/points.js'
+export type { LightBridgeProblem, Sampler, SamplerSync } from './light-bridge/problem.js'
+export { lightBridge, lightBridgeFromJSON, lightBridgeSync } from './light-bridge.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'

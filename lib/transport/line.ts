@@ -58,7 +58,7 @@ export function checkCloudSamples(problem: Given<MatrixLike>): Samples {
   return withWeights(problem, source, target, d)
 }
 
-function checkFinite(values: Float64Array, place: (k: number) => string): Float64Array {
+export function checkFinite(values: Float64Array, place: (k: number) => string): Float64Array {
   const bad = values.findIndex((value) => !Number.isFinite(value))
   if (bad < 0) return values
   throw new ExtremaError('ERR_NOT_FINITE', `${place(bad)}: expected a finite coordinate, got ${values[bad]}`)

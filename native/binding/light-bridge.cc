@@ -88,6 +88,8 @@ Napi::Value fit(const Napi::CallbackInfo& info) {
   double *history = float64s(info[9]).data, *out = float64s(info[10]).data;
   return launch(info, [=](Monitor& monitor) {
     bridge::FitReport report;
+    report.residual = out[2];
+    report.loss = out[3];
     bridge::adam(problem.shape, *problem.objective(), settings, problem.source, problem.target, theta,
                  moments, history, report, monitor);
     out[0] = static_cast<double>(report.status);

@@ -23,7 +23,7 @@ void adam(const Shape& shape, Objective& objective, const FitSettings& settings,
           Monitor& monitor) {
   Team team(settings.threads, monitor);
   const size_t size = shape.size();
-  Aligned<double> gradient(size), last(size);
+  Aligned<double> gradient(size), lastGood(size);
   double *first = moments, *second = moments + size;
   const Points allSource{source.points, source.evaluated}, allTarget{target.points, target.evaluated};
   const auto measure = [&] {
@@ -32,12 +32,12 @@ void adam(const Shape& shape, Objective& objective, const FitSettings& settings,
     return std::isfinite(report.loss) && std::isfinite(report.residual);
   };
   const auto restore = [&] {
-    std::copy_n(last.data(), size, theta);
+    std::copy_n(lastGood.data(), size, theta);
     report.status = FitStatus::diverged;
     measure();
   };
-  std::copy_n(theta, size, last.data());
-  bool good = measure();
+  std::copy_n(theta, size, lastGood.data());
+  bool good = settings.first > 0 || measure();
   for (double it = 0; good && it < settings.iterations && report.residual > settings.tolerance; it++) {
     if (monitor.expired()) {
       report.status = FitStatus::timeLimit;
@@ -50,7 +50,7 @@ void adam(const Shape& shape, Objective& objective, const FitSettings& settings,
     if (monitor.cancelled()) return;
     if (!std::isfinite(value) || !std::isfinite(largest(gradient.data(), size))) return restore();
     history[static_cast<size_t>(it)] = value;
-    std::copy_n(theta, size, last.data());
+    std::copy_n(theta, size, lastGood.data());
     const double decay = settings.cosine ? (1 + std::cos(kPi * (step - 1) / settings.total)) / 2 : 1;
     const double rate = settings.learningRate * decay / (1 - std::pow(kBeta1, step));
     const double correction = 1 / (1 - std::pow(kBeta2, step));
@@ -71,7 +71,9 @@ void adam(const Shape& shape, Objective& objective, const FitSettings& settings,
     if (std::fmod(report.iterations, settings.checkEvery) == 0) good = measure();
     monitor.progress(settings.first + report.iterations, report.residual);
   }
-  if (good) good = measure();
+  const bool last =
+      report.status != FitStatus::iterationLimit || settings.first + report.iterations >= settings.total;
+  if (good && (last || report.residual <= settings.tolerance)) good = measure();
   if (!good && !monitor.cancelled()) return restore();
   if (report.residual <= settings.tolerance) report.status = FitStatus::converged;
 }

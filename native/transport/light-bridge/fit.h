@@ -29,11 +29,13 @@ enum class FitStatus : int { converged = 0, iterationLimit = 1, timeLimit = 2, s
 struct FitReport {
   FitStatus status = FitStatus::iterationLimit;
   double iterations = 0;
-  double residual = 0;  // the largest derivative in size
+  double residual = 0;  // the largest derivative in size, as last measured
   double loss = 0;
 };
 
-// theta: start and result. moments (2 × size): Adam's, zero at the start. history: a loss per iteration.
+// In parts: each call but the first starts from the report of the one before, and only the last of them
+// measures at its end; `checkEvery` counts within a call. theta: start and result. moments (2 × size):
+// Adam's, zero at the start. history: a loss per iteration.
 void adam(const Shape& shape, Objective& objective, const FitSettings& settings, const Data& source,
           const Data& target, double* theta, double* moments, double* history, FitReport& report,
           Monitor& monitor);

@@ -36,12 +36,13 @@ export function* adam(job: FitJob, objective: Objective, monitor: Watch): Work<F
   const { components, dimension, epsilon } = shape
   const size = theta.length
   const gradient = new Float64Array(size)
-  const last = theta.slice()
+  const lastGood = theta.slice()
   const first = moments.subarray(0, size)
   const second = moments.subarray(size)
   const allSource = { data: source.points, rows: source.evaluated }
   const allTarget = { data: target.points, rows: target.evaluated }
-  const report: FitReport = { status: 'iteration-limit', iterations: 0, residual: 0, loss: 0 }
+  const [, , residual, loss] = job.report
+  const report: FitReport = { status: 'iteration-limit', iterations: 0, residual, loss }
 
   function* measure(): Work<boolean> {
     report.loss = yield* objective.evaluate(theta, allSource, allTarget, 0, gradient, monitor)
@@ -49,7 +50,7 @@ export function* adam(job: FitJob, objective: Objective, monitor: Watch): Work<F
     return Number.isFinite(report.loss) && Number.isFinite(report.residual)
   }
   function* restore(): Work<FitReport> {
-    theta.set(last)
+    theta.set(lastGood)
     report.status = 'diverged'
     yield* measure()
     return report
@@ -63,7 +64,7 @@ export function* adam(job: FitJob, objective: Objective, monitor: Watch): Work<F
     }
   }
 
-  let good = yield* measure()
+  let good = job.first > 0 || (yield* measure())
   for (let it = 0; good && it < job.iterations && report.residual > job.tolerance; it++) {
     if (monitor.expired()) {
       report.status = 'time-limit'
@@ -75,7 +76,7 @@ export function* adam(job: FitJob, objective: Objective, monitor: Watch): Work<F
     const value = yield* objective.evaluate(theta, batchSource, batchTarget, step, gradient, monitor)
     if (!Number.isFinite(value) || !Number.isFinite(largest(gradient))) return yield* restore()
     history[it] = value
-    last.set(theta)
+    lastGood.set(theta)
     const decay = job.cosine ? (1 + Math.cos((Math.PI * (step - 1)) / job.total)) / 2 : 1
     const rate = (job.learningRate * decay) / (1 - BETA1 ** step)
     const correction = 1 / (1 - BETA2 ** step)
@@ -88,7 +89,8 @@ export function* adam(job: FitJob, objective: Objective, monitor: Watch): Work<F
     if (report.iterations % job.checkEvery === 0) good = yield* measure()
     monitor.progress(job.first + report.iterations, report.residual)
   }
-  if (good) good = yield* measure()
+  const last = report.status !== 'iteration-limit' || job.first + report.iterations >= job.total
+  if (good && (last || report.residual <= job.tolerance)) good = yield* measure()
   if (!good) return yield* restore()
   if (report.residual <= job.tolerance) report.status = 'converged'
   return report
