@@ -1,3 +1,11 @@
+export { type DeviceLists, type Migration, migrationCost } from './migration.js'
+export { type PlaceOptions, type PlaceSolution, place, placeSync } from './place.js'
+export {
+  type PlaceAffinityOptions,
+  type PlaceAffinitySolution,
+  placeAffinity,
+  placeAffinitySync,
+} from './place-affinity.js'
 export { type RouteMethod, type RouteOptions, type RouteSolution, route, routeSync } from './route.js'
 export { type Routed, type Router, type RouterOptions, router } from './router.js'
 export { type SyntheticTrace, type SyntheticTraceOptions, syntheticTrace } from './synthetic-trace.js'
