@@ -6,6 +6,7 @@ export {
   barycenter,
   barycenterSync,
 } from './barycenter.js'
+export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'
 export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'

@@ -19,6 +19,8 @@ export interface Certificate {
 export interface TransportSolution extends Solution {
   /** <C, P>: what moving by this plan costs. */
   value: number
+  /** Of the options: what the potentials are to be divided by. */
+  epsilon: number
   /** a·f + b·g - epsilon sum P, at the optimum the same as <C,P> + epsilon sum P (log P - 1). */
   regularizedValue: number
   /**
@@ -75,6 +77,7 @@ export class EntropicSolution implements TransportSolution {
   readonly residual: number
   readonly marginalError: number
   readonly value: number
+  readonly epsilon: number
   readonly regularizedValue: number
   readonly potentials: { f: Float64Array; g: Float64Array }
   readonly elapsed: number
@@ -93,6 +96,7 @@ export class EntropicSolution implements TransportSolution {
     this.residual = report[reportField.marginalError]
     this.marginalError = this.residual
     this.value = report[reportField.value]
+    this.epsilon = parts.plan.epsilon
     this.regularizedValue = report[reportField.regularizedValue]
     this.potentials = parts.potentials
     this.elapsed = parts.elapsed
