@@ -7,6 +7,20 @@ export {
   barycenterSync,
 } from './barycenter.js'
 export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'
+export type { Gaussian, GaussianOptions } from './gaussian.js'
+export {
+  type GaussianBarycenterOptions,
+  type GaussianBarycenterProblem,
+  type GaussianBarycenterSolution,
+  gaussianBarycenter,
+  gaussianBarycenterSync,
+} from './gaussian-barycenter.js'
+export {
+  type GaussianProblem,
+  type GaussianSolution,
+  gaussianTransport,
+  gaussianTransportSync,
+} from './gaussian-transport.js'
 export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
