@@ -6,6 +6,21 @@ export {
   barycenter,
   barycenterSync,
 } from './barycenter.js'
+export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'
+export type { Gaussian, GaussianOptions } from './gaussian.js'
+export {
+  type GaussianBarycenterOptions,
+  type GaussianBarycenterProblem,
+  type GaussianBarycenterSolution,
+  gaussianBarycenter,
+  gaussianBarycenterSync,
+} from './gaussian-barycenter.js'
+export {
+  type GaussianProblem,
+  type GaussianSolution,
+  gaussianTransport,
+  gaussianTransportSync,
+} from './gaussian-transport.js'
 export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
 export type { LightBridgeJson } from './light-bridge/json.js'
 export type {

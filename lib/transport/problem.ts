@@ -59,7 +59,7 @@ export function pointCloud(x: MatrixLike, y: MatrixLike, options: { cost?: Point
   return { kind: 'points', metric, x: source, y: target }
 }
 
-function checkPoints(name: string, data: FloatArray, dimension: number, metric: PointMetric): void {
+export function checkPoints(name: string, data: FloatArray, dimension: number, metric: PointMetric): void {
   for (let k = 0; k < data.length; k++) {
     if (Number.isFinite(data[k])) continue
     const where = `${name}[${Math.floor(k / dimension)}][${k % dimension}]`

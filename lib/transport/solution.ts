@@ -16,6 +16,8 @@ export interface Certificate {
 export interface TransportSolution extends Solution, TransportPlan {
   /** <C, P>: what moving by this plan costs. */
   value: number
+  /** Of the options: what the potentials are to be divided by. */
+  epsilon: number
   /** a·f + b·g - epsilon sum P, at the optimum the same as <C,P> + epsilon sum P (log P - 1). */
   regularizedValue: number
   /**
@@ -56,6 +58,7 @@ export class EntropicSolution extends PlanView implements TransportSolution {
   readonly residual: number
   readonly marginalError: number
   readonly value: number
+  readonly epsilon: number
   readonly regularizedValue: number
   readonly potentials: { f: Float64Array; g: Float64Array }
   readonly elapsed: number
@@ -73,6 +76,7 @@ export class EntropicSolution extends PlanView implements TransportSolution {
     this.residual = report[reportField.marginalError]
     this.marginalError = this.residual
     this.value = report[reportField.value]
+    this.epsilon = parts.plan.epsilon
     this.regularizedValue = report[reportField.regularizedValue]
     this.potentials = parts.potentials
     this.elapsed = parts.elapsed

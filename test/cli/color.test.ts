@@ -4,8 +4,7 @@ import { type DecodedPng, decode, encode } from 'fast-png'
 import { decode as decodeJpegFile } from 'jpeg-js'
 import { recolor } from '../../lib/cli/color/recolor.js'
 import { colorSpace } from '../../lib/cli/image/color-space.js'
-import { entropicMap } from '../../lib/cli/image/entropic-map.js'
-import { pointCloud, sinkhorn } from '../../lib/transport/index.js'
+import { pointCloud } from '../../lib/transport/index.js'
 import { inProcess, root, Scratch, scatter } from './helpers.js'
 
 const signal = new AbortController().signal
@@ -90,7 +89,9 @@ describe('cli: extrema color', () => {
     const palette = Float64Array.of(0.5, 0.25, 0.75) // where all colours go
     const space = colorSpace('rgb')
     const deep = { width: 2, height: 1, rgba, hasAlpha: false }
-    const { picture } = await recolor(deep, palette, new Float64Array(1), space, 0.1, signal)
+    const cost = pointCloud([[0, 0, 0]], { data: palette, shape: [1, 3] })
+    const solution = { epsilon: 0.1, potentials: { f: new Float64Array(1), g: new Float64Array(1) } }
+    const { picture } = await recolor(deep, solution, { cost }, space, signal)
     rgba.forEach((value, k) => {
       const rest = value - 257 * Math.round(value / 257)
       const expected = k % 4 === 3 ? 65535 : 65535 * palette[k % 4]! + rest
@@ -176,20 +177,6 @@ describe('cli: extrema color', () => {
       rgb.forEach((value, c) => {
         expect(value).to.be.closeTo(values[k + c]!, 5e-6)
       })
-    }
-  })
-
-  it('the map is the barycentric projection of the plan where it is a plan', async () => {
-    const [n, m, epsilon] = [60, 45, 0.02]
-    const x = Float64Array.from(scatter(3 * n, 2))
-    const y = Float64Array.from(scatter(3 * m, 3))
-    const cost = pointCloud({ data: x, shape: [n, 3] }, { data: y, shape: [m, 3] })
-    const solution = await sinkhorn({ cost }, { epsilon, tolerance: 1e-12 })
-    const mapped = await entropicMap(x, y, solution.potentials.g, { epsilon, signal })
-    const mass = solution.apply(new Float64Array(m).fill(1))
-    for (let c = 0; c < 3; c++) {
-      const moved = solution.apply(Float64Array.from({ length: m }, (_, j) => y[3 * j + c]!))
-      for (let i = 0; i < n; i++) expect(mapped[3 * i + c]).to.be.closeTo(moved[i]! / mass[i]!, 1e-8)
     }
   })
 })

@@ -47,7 +47,7 @@ async function runColor(imagePath: string, palettePath: string, flags: ColorFlag
   const settings = solverSettings(flags, tolerances, pointCost(x, y, 3, 'sqeuclidean'))
   const cost = pointCloud({ data: x, shape: [x.length / 3, 3] }, { data: y, shape: [y.length / 3, 3] })
   const solution = await solve({ cost }, settings, signal)
-  const { picture, colors } = await recolor(image, y, solution.potentials.g, space, settings.epsilon, signal)
+  const { picture, colors } = await recolor(image, solution, { cost }, space, signal)
   await writePicture(flags.out, picture, format, signal)
 
   const sides = {

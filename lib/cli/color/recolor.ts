@@ -1,26 +1,26 @@
+import type { Progress } from '../../core/index.js'
+import { entropicMap, type TransportProblem, type TransportSolution } from '../../transport/index.js'
 import type { ColorSpace } from '../image/color-space.js'
 import { distinctColors } from '../image/distinct.js'
-import { entropicMap } from '../image/entropic-map.js'
 import { fullScale, type Picture } from '../image/picture.js'
 import { ProgressBar } from '../progress.js'
 import { count } from '../text.js'
 
 /**
- * Maps every pixel of a picture with the entropic map of a plan to `palette`, whose potential is `g`. Alpha stays.
- * Returns the picture and the number of colours that were mapped.
+ * Maps every pixel of a picture with the entropic map of a solution between colours. Alpha stays. Returns the picture and
+ * the number of colours that were mapped.
  */
 export async function recolor(
   picture: Picture,
-  palette: Float64Array,
-  g: Float64Array,
+  solution: Pick<TransportSolution, 'potentials' | 'epsilon'>,
+  problem: TransportProblem,
   space: ColorSpace,
-  epsilon: number,
   signal: AbortSignal,
 ): Promise<{ picture: Picture; colors: number }> {
   const { colors, indexOf } = distinctColors(picture)
   const before = new Float64Array(colors.length)
   for (let k = 0; k < colors.length; k += 3) space.fromRgb(colors[k]!, colors[k + 1]!, colors[k + 2]!, before, k)
-  const after = await mapWithProgress(before, palette, g, epsilon, signal)
+  const after = await mapWithProgress(before, solution, problem, signal)
   const mapped = new Float64Array(colors.length)
   for (let k = 0; k < colors.length; k += 3) space.toRgb(after, k, mapped, k)
 
@@ -38,16 +38,16 @@ export async function recolor(
 
 async function mapWithProgress(
   colors: Float64Array,
-  palette: Float64Array,
-  g: Float64Array,
-  epsilon: number,
+  solution: Pick<TransportSolution, 'potentials' | 'epsilon'>,
+  problem: TransportProblem,
   signal: AbortSignal,
 ): Promise<Float64Array> {
   const bar = new ProgressBar('painting')
   const total = colors.length / 3
   try {
-    const onProgress = (done: number) => bar.update(done / total, count(done, 'colour'))
-    return await entropicMap(colors, palette, g, { epsilon, signal, onProgress })
+    const onProgress = ({ iteration }: Progress) => bar.update(iteration / total, count(iteration, 'colour'))
+    const points = { data: colors, shape: [total, 3] }
+    return (await entropicMap(solution, problem).map(points, { signal, onProgress })).data
   } finally {
     bar.end()
   }
