@@ -259,6 +259,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   exportRelaxedTransport(env, room);
   exportLightBridge(env, room);
   exportBarycenter(env, room);
+  exportGromov(env, room);
   exports.Set("transport", room);
 }
 

@@ -12,5 +12,6 @@ void exportLine(Napi::Env env, Napi::Object room);
 void exportRelaxedTransport(Napi::Env env, Napi::Object room);
 void exportLightBridge(Napi::Env env, Napi::Object room);
 void exportBarycenter(Napi::Env env, Napi::Object room);
+void exportGromov(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema
