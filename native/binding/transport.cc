@@ -260,6 +260,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   exportLightBridge(env, room);
   exportBarycenter(env, room);
   exportSparsity(env, room);
+  exportGromov(env, room);
   exports.Set("transport", room);
 }
 

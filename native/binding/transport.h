@@ -13,5 +13,6 @@ void exportRelaxedTransport(Napi::Env env, Napi::Object room);
 void exportLightBridge(Napi::Env env, Napi::Object room);
 void exportBarycenter(Napi::Env env, Napi::Object room);
 void exportSparsity(Napi::Env env, Napi::Object room);
+void exportGromov(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema
