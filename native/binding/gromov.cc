@@ -61,8 +61,8 @@ Napi::Value gromovProduct(const Napi::CallbackInfo& info) {
   });
 }
 
-// (job, wantsProgress, timeLimit, [n, m, step, alpha, threads], plan, product, direction, indptr, indices, data,
-// directionProduct, u, v, features, gradient)
+// (job, wantsProgress, timeLimit, [n, m, step, alpha, threads], plan, product, direction, indptr, indices,
+// data, directionProduct, u, v, features, gradient)
 Napi::Value gromovBlend(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
   transport::GromovBlend blend;

@@ -59,8 +59,7 @@ void KeepRows64(const ColumnBlock& block, ColumnVisitor& visitor, uint32_t numbe
   chunk.rows = block.columns;
   chunk.worker = block.worker;
   ForRows(chunk, [&](size_t column, const auto& cost) HWY_ATTR {
-    size_t found =
-        KeepRow(cost, block.x, block.threshold[column], block.geometry->m, block.s, block.index);
+    size_t found = KeepRow(cost, block.x, block.threshold[column], block.geometry->m, block.s, block.index);
     if (visitor.visit(column, {block.s, block.index, found}, number, worker)) return;
     found = KeepRow(cost, block.x, -std::numeric_limits<double>::infinity(), block.geometry->m, block.s,
                     block.index);
@@ -158,15 +157,24 @@ Columns::Columns(const Problem& problem, bool byRows, unsigned threads)
   }
 }
 
-void Columns::visit(Team& team, const double* x, const double* threshold, size_t most, ColumnVisitor& visitor) {
+void Columns::visit(Team& team, const double* x, const double* threshold, size_t most,
+                    ColumnVisitor& visitor) {
   const size_t room = std::max<size_t>(1, std::min(length, most));
   const size_t width = std::min(kMostWidth, std::max<size_t>(1, kBlockSize / room));
   team.run(chunks, [&](uint32_t chunk, unsigned worker) {
     const Range own = chunkRange(count, chunks, chunk);
     Buffers& buffers = buffers_[worker];
     visitor.begin(own, chunk, worker);
-    ColumnBlock block{geometry_.get(),        &team.monitor(), own, x, threshold, buffers.s.data(),
-                    buffers.index.data(), buffers.counts.data(), room, &buffers.worker};
+    ColumnBlock block{geometry_.get(),
+                      &team.monitor(),
+                      own,
+                      x,
+                      threshold,
+                      buffers.s.data(),
+                      buffers.index.data(),
+                      buffers.counts.data(),
+                      room,
+                      &buffers.worker};
     if (asRows_) {
       EXTREMA_DISPATCH(KeepRows64)(block, visitor, chunk, worker);
       return;
@@ -188,14 +196,15 @@ void Columns::visit(Team& team, const double* x, const double* threshold, size_t
 }
 
 void Columns::visitWhole(const Monitor& monitor, size_t column, const double* x, unsigned worker,
-                       ColumnVisitor& visitor) {
+                         ColumnVisitor& visitor) {
   visitor.visit(column, readWhole(monitor, column, x, buffers_[worker]), 0, worker);
 }
 
 Candidates Columns::readWhole(const Monitor& monitor, size_t column, const double* x, Buffers& buffers) {
   if (asRows_) {
-    const ColumnBlock block{geometry_.get(),      &monitor, {column, column + 1}, x, nothing_.data(), buffers.s.data(),
-                          buffers.index.data(), nullptr,  length,           &buffers.worker};
+    const ColumnBlock block{geometry_.get(), &monitor,         {column, column + 1}, x,
+                            nothing_.data(), buffers.s.data(), buffers.index.data(), nullptr,
+                            length,          &buffers.worker};
     return {block.s, block.index, EXTREMA_DISPATCH(KeepRow64)(block)};
   }
   const size_t pitch = geometry_->m;

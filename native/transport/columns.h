@@ -50,8 +50,8 @@ class Columns {
   uint32_t chunks;
   unsigned workers;
 
-  // Visits every column with its candidates s_i > threshold. Room is made for `most` of them; a column with more
-  // is visited whole. x and threshold are padded.
+  // Visits every column with its candidates s_i > threshold. Room is made for `most` of them; a column with
+  // more is visited whole. x and threshold are padded.
   void visit(Team& team, const double* x, const double* threshold, size_t most, ColumnVisitor& visitor);
   // Visits one column with all entries, as part of chunk 0.
   void visitWhole(const Monitor& monitor, size_t column, const double* x, unsigned worker,

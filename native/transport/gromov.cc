@@ -184,8 +184,7 @@ void gromovBlend(const GromovBlend& b, unsigned threads, Monitor& monitor) {
       } else {
         const double* features = b.features + i * m;
         for (size_t j = 0; j < m; j++)
-          gradient[j] =
-              (1 - b.alpha) * features[j] + b.alpha * (twiceU + 2 * b.v[j] - 4 * product[j]);
+          gradient[j] = (1 - b.alpha) * features[j] + b.alpha * (twiceU + 2 * b.v[j] - 4 * product[j]);
       }
     }
   });

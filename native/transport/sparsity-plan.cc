@@ -128,9 +128,9 @@ void measureSparsityPlan(const SparsityOptions& options, ColumnOracle& oracle, c
       std::count_if(result.ties, result.ties + columns.count, [](int32_t ties) { return ties > 0; }));
 }
 
-void readSparsityPlan(const Problem& problem, const SparsityOptions& options, const double* f, const double* g,
-                      const double* cut, bool withTies, const int32_t* start, int32_t* index, double* data,
-                      Monitor& monitor) {
+void readSparsityPlan(const Problem& problem, const SparsityOptions& options, const double* f,
+                      const double* g, const double* cut, bool withTies, const int32_t* start, int32_t* index,
+                      double* data, Monitor& monitor) {
   Columns columns(problem, options.byRows, options.threads);
   Team team(columns.workers, monitor);
   Reader reader;

@@ -1,10 +1,5 @@
 import { type CostData, metrics } from '../kernels.js'
-import {
-  continuations,
-  type SparsityKernels,
-  type SparsitySettings,
-  sparsityMethods,
-} from '../transport-sparsity.js'
+import { continuations, type SparsityKernels, type SparsitySettings, sparsityMethods } from '../transport-sparsity.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.

@@ -29,7 +29,9 @@ export class Columns {
     this.s = new Float64Array(size)
     this.index = new Int32Array(size)
     this.counts = new Int32Array(count)
-    this.alone = asRows ? { s: this.s, index: this.index } : { s: new Float64Array(length), index: new Int32Array(length) }
+    this.alone = asRows
+      ? { s: this.s, index: this.index }
+      : { s: new Float64Array(length), index: new Int32Array(length) }
   }
 
   static *open(problem: TransportProblemData, byRows: boolean, monitor: Watch): Work<Columns> {
@@ -52,7 +54,7 @@ export class Columns {
       let work = 0
       for (let column = 0; column < this.count; column++) {
         const found = this.readRow(column, x, threshold[column])
-        if (!visit(column, this.s, this.index, 0, found)) yield* this.visitWhole(column, x, visit)
+        if (!visit(column, this.s, this.index, 0, found)) this.visitWhole(column, x, visit)
         work += this.length
         if (work < segmentLength) continue
         work = 0
@@ -68,14 +70,14 @@ export class Columns {
       for (let column = first; column < last; column++) {
         const found = this.counts[column]
         const from = (column - first) * room
-        if (found > room || !visit(column, this.s, this.index, from, from + found)) yield* this.visitWhole(column, x, visit)
+        if (found > room || !visit(column, this.s, this.index, from, from + found)) this.visitWhole(column, x, visit)
         if (monitor.due()) yield
       }
     }
   }
 
   /** Visits one column with all entries. */
-  *visitWhole(column: number, x: Float64Array, visit: Visit): Work<void> {
+  visitWhole(column: number, x: Float64Array, visit: Visit): void {
     const { s, index } = this.alone
     const found = this.asRows ? this.readRow(column, x, Number.NEGATIVE_INFINITY) : this.readColumn(column, x)
     visit(column, s, index, 0, found)
