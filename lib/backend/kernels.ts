@@ -1,6 +1,7 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { RandomKernels } from './portable/random/kernels.js'
+import type { DerivativeKernels } from './transport-derivatives.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 
 /** What the façade hands over with every job. */
@@ -128,7 +129,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends RelaxedKernels {
+export interface TransportKernels extends RelaxedKernels, DerivativeKernels {
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>
   batch: Kernel<BatchJob>

@@ -254,6 +254,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   add("transform", transform);
   add("sparsePlan", sparsePlan);
   add("streamRead", streamRead);
+  exportTransportDerivatives(env, room);
   exportRelaxedTransport(env, room);
   exports.Set("transport", room);
 }

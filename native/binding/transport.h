@@ -5,6 +5,7 @@
 namespace extrema {
 
 void exportTransport(Napi::Env env, Napi::Object exports);
+void exportTransportDerivatives(Napi::Env env, Napi::Object room);
 void exportRelaxedTransport(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

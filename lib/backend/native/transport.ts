@@ -1,5 +1,6 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { nativeKernel, type Runtime } from './runtime.js'
+import { nativeTransportDerivatives } from './transport-derivatives.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
@@ -59,6 +60,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
       ]
     })
   return {
+    ...nativeTransportDerivatives(runtime, room),
     ...nativeRelaxedTransport(runtime, room),
     sinkhorn: solver('sinkhorn'),
     sinkhornNewtonSparse: solver('sinkhornNewtonSparse'),

@@ -2,6 +2,7 @@ import { ExtremaError } from '../../../core/errors.js'
 import { type BatchJob, type CsrParts, reportLength, type SolveJob, type TransportKernels } from '../../kernels.js'
 import { Monitor, portableKernel, type Steps } from '../driver.js'
 import type { Report } from './context.js'
+import { portableTransportDerivatives } from './derivative-kernels.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
@@ -55,6 +56,7 @@ function finish<T>(work: Work<T>): T {
 }
 
 export const portableTransport: TransportKernels = {
+  ...portableTransportDerivatives,
   ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
   sinkhornNewtonSparse: solver(sinkhornNewtonSparse),
