@@ -5,6 +5,17 @@ export { type PlanCotangent, type PlanVjp, type PlanVjpOptions, planVjp, planVjp
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
 export { sinkhorn, sinkhornBatch, sinkhornSync } from './sinkhorn.js'
 export {
+  type DivergenceGradient,
+  type DivergencePotentials,
+  type DivergenceProblem,
+  type MatrixDivergenceProblem,
+  type PointDivergenceProblem,
+  type SinkhornDivergence,
+  type SinkhornDivergenceOptions,
+  sinkhornDivergence,
+  sinkhornDivergenceSync,
+} from './sinkhorn-divergence.js'
+export {
   sinkhornNewtonSparse,
   sinkhornNewtonSparseBatch,
   sinkhornNewtonSparseSync,
