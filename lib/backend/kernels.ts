@@ -4,6 +4,7 @@ import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
+import type { DerivativeKernels } from './transport-derivatives.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
@@ -134,7 +135,12 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels {
+export interface TransportKernels
+  extends LineKernels,
+    RelaxedKernels,
+    BarycenterKernels,
+    SparsityKernels,
+    DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -4,6 +4,7 @@ import { nativeBarycenter } from './barycenter.js'
 import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
+import { nativeTransportDerivatives } from './transport-derivatives.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
 import { nativeSparsity } from './transport-sparsity.js'
 
@@ -68,6 +69,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
     ...nativeLine(runtime, room),
     ...nativeBarycenter(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
+    ...nativeTransportDerivatives(runtime, room),
     ...nativeRelaxedTransport(runtime, room),
     ...nativeSparsity(runtime, room),
     sinkhorn: solver('sinkhorn'),
