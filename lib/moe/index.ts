@@ -1,3 +1,11 @@
+export {
+  type AllocateSlotsOptions,
+  type AllocateSlotsSolution,
+  allocateSlots,
+  allocateSlotsSync,
+  missCurves,
+} from './allocate-slots.js'
+export { type CacheOptions, type CachePolicy, type CacheSolution, cache, cacheSync } from './cache.js'
 export { type DeviceLists, type Migration, migrationCost } from './migration.js'
 export { type PlaceOptions, type PlaceSolution, place, placeSync } from './place.js'
 export {
