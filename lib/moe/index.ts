@@ -1,4 +1,10 @@
 export {
+  type AllocateBitsOptions,
+  type AllocateBitsSolution,
+  allocateBits,
+  allocateBitsSync,
+} from './allocate-bits.js'
+export {
   type AllocateSlotsOptions,
   type AllocateSlotsSolution,
   allocateSlots,
@@ -14,6 +20,7 @@ export {
   placeAffinity,
   placeAffinitySync,
 } from './place-affinity.js'
+export { type Quantized, type QuantizeOptions, quantizationErrors, quantize } from './quantize.js'
 export { type RouteMethod, type RouteOptions, type RouteSolution, route, routeSync } from './route.js'
 export { type Routed, type Router, type RouterOptions, router } from './router.js'
 export { type SyntheticTrace, type SyntheticTraceOptions, syntheticTrace } from './synthetic-trace.js'

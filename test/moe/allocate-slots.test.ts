@@ -84,7 +84,12 @@ describe('moe: allocateSlots', () => {
     ]
     const bad: [Wrong, Wrong, string, RegExp][] = [
       [[], { total: 1 }, 'ERR_SHAPE', /^curves: expected a non-empty matrix, got 0×0$/],
-      [[[1, -1]], { total: 1 }, 'ERR_NOT_POSITIVE', /^curves\[0\]\[1\]: expected a finite number of misses >= 0, got -1$/],
+      [
+        [[1, -1]],
+        { total: 1 },
+        'ERR_NOT_POSITIVE',
+        /^curves\[0\]\[1\]: expected a finite number of misses >= 0, got -1$/,
+      ],
       [[[1, Number.NaN]], { total: 1 }, 'ERR_NOT_FINITE', /^curves\[0\]\[1\]: /],
       [good, {}, 'ERR_OPTION', /^total: expected a whole number/],
       [
