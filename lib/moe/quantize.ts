@@ -76,7 +76,10 @@ export function quantizationErrors(
   const { bits: given, ...rest } = options
   const bits = checkBits(given)
   if (!Array.isArray(matrices) || matrices.length === 0) {
-    throw new ExtremaError('ERR_SHAPE', `matrices: expected a list of matrices, got ${Array.isArray(matrices) ? 'an empty one' : describe(matrices)}`)
+    throw new ExtremaError(
+      'ERR_SHAPE',
+      `matrices: expected a list of matrices, got ${Array.isArray(matrices) ? 'an empty one' : describe(matrices)}`,
+    )
   }
   const data = matrices.flatMap((matrix) => bits.map((width) => quantize(matrix, { ...rest, bits: width }).error))
   return { data: Float64Array.from(data), shape: [matrices.length, bits.length] }

@@ -89,7 +89,7 @@ function check(options: PlanVjpOptions) {
 function* program(solution: AnySolution, cotangent: PlanCotangent, common: CheckedOptions): Program<PlanVjp> {
   const start = performance.now()
   const source = PlanView.sourceOf('solution', solution)
-  common.signal?.throwIfAborted()
+  common.control.signal?.throwIfAborted()
   const { plan, backend } = source
   const { cost, epsilon } = plan
   const { n, m } = cost

@@ -204,7 +204,7 @@ interface Part {
 
 function* program(problem: DivergenceProblem, { common, gradient, start }: Checked): Program<SinkhornDivergence> {
   const begin = performance.now()
-  common.signal?.throwIfAborted()
+  common.control.signal?.throwIfAborted()
   const three = checkThree(problem)
   const chosen = kernels(common.backend)
   const xy = yield* solveCross(three.xy, common, chosen)
