@@ -19,6 +19,7 @@ constexpr size_t kKeptPerLine = 64;
 constexpr size_t kMostKept = size_t{1} << 26;
 constexpr double kShift = 1e-14;  // of the mean diagonal
 constexpr int kMostRefinements = 4;
+constexpr double kLeastTolerance = 1e-15;  // of conjugate gradients: what is left is rounding
 
 struct Reader {
   Reader(const Problem& problem, unsigned threads, Monitor& monitor)
@@ -125,14 +126,14 @@ class Vjp {
     std::fill_n(u, n_, 0.0);
     std::fill_n(v, m_, 0.0);
     // Corrections for what is left of the right hand side, so that the residual is that of the plan itself.
+    const double target = std::max(options_.tolerance / 4, kLeastTolerance) * size;
     double left = size;
     for (int round = 0; left > options_.tolerance * size; round++) {
       const double most = options_.maxIterations - report_.iterations;
       if (most <= 0 || context_.monitor.expired() || round == kMostRefinements) break;
       const NewtonSystem system{diagonalA_.data(), diagonalB_.data(), x_.data(), y_.data()};
-      report_.iterations += static_cast<double>(schur_.solve(plan, system, options_.tolerance * size / 4,
-                                                             static_cast<size_t>(most), context_.monitor,
-                                                             p_.data(), q_.data()));
+      report_.iterations += static_cast<double>(schur_.solve(plan, system, target, static_cast<size_t>(most),
+                                                             context_.monitor, p_.data(), q_.data()));
       if (context_.monitor.cancelled()) return;
       if (context_.monitor.expired()) finish(plan, system);
       for (size_t i = 0; i < n_; i++) u[i] += p_[i];

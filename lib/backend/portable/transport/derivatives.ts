@@ -22,6 +22,8 @@ const mostKept = 2 ** 26
 /** Of the mean diagonal. */
 const shiftShare = 1e-14
 const mostRefinements = 4
+/** Of conjugate gradients: what is left is rounding. */
+const leastTolerance = 1e-15
 
 function transposed(matrix: Float64Array, rows: number, columns: number): Float64Array {
   const out = new Float64Array(rows * columns)
@@ -138,11 +140,12 @@ class Vjp {
     u.fill(0)
     v.fill(0)
     // Corrections for what is left of the right hand side, so that the residual is that of the plan itself.
+    const target = Math.max(tolerance / 4, leastTolerance) * size
     let left = size
     for (let round = 0; left > tolerance * size; round++) {
       const most = maxIterations - this.iterations
       if (most <= 0 || monitor.expired() || round === mostRefinements) break
-      this.iterations += yield* schur.solve(plan, system, (tolerance * size) / 4, most, p, q, monitor)
+      this.iterations += yield* schur.solve(plan, system, target, most, p, q, monitor)
       for (let i = 0; i < u.length; i++) u[i] += p[i]
       for (let j = 0; j < v.length; j++) v[j] += q[j]
       const before = left
