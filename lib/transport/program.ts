@@ -6,29 +6,43 @@ export interface KernelCall {
   runSync(control: Control): void
 }
 
-/** Several kernel calls with what lies between them, written once for the asynchronous and the synchronous form. */
+/**
+ * Several kernel calls with what lies between them, written once for the asynchronous and the synchronous form. What a call
+ * throws is thrown where it was yielded.
+ */
 export type Program<T> = Generator<KernelCall, T, void>
 
 export function call<Job>(kernel: Kernel<Job>, job: Job): KernelCall {
   return { run: (control) => kernel.run(job, control), runSync: (control) => kernel.runSync(job, control) }
 }
 
+const nothing = () => undefined
+
 /** Runs the calls off the event loop, one after the other. They share the time limit. */
 export async function runProgram<T>(program: Program<T>, control: Control): Promise<T> {
   const start = performance.now()
-  for (let step = program.next(); ; step = program.next()) {
-    if (step.done) return step.value
-    await step.value.run(remaining(control, start))
+  let step = program.next()
+  while (!step.done) {
+    const failure = await step.value.run(remaining(control, start)).then(nothing, (error) => ({ error }))
+    step = failure === undefined ? program.next() : program.throw(failure.error)
   }
+  return step.value
 }
 
 /** Runs the calls here and now. */
 export function runProgramSync<T>(program: Program<T>, control: Control): T {
   const start = performance.now()
-  for (let step = program.next(); ; step = program.next()) {
-    if (step.done) return step.value
-    step.value.runSync(remaining(control, start))
+  let step = program.next()
+  while (!step.done) {
+    let failure: { error: unknown } | undefined
+    try {
+      step.value.runSync(remaining(control, start))
+    } catch (error) {
+      failure = { error }
+    }
+    step = failure === undefined ? program.next() : program.throw(failure.error)
   }
+  return step.value
 }
 
 /** A limit that has passed leaves every kernel the moment that it takes to return something sound. */

@@ -1,7 +1,7 @@
 import { kernels } from '../backend/index.js'
-import { type Kernels, reportLength } from '../backend/kernels.js'
+import { type Kernel, type Kernels, reportLength } from '../backend/kernels.js'
 import { runNames } from '../backend/options.js'
-import type { MatrixLike, NdArray, VectorLike } from '../core/arrays.js'
+import { type MatrixLike, type NdArray, shapeText, toDenseMatrix, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, flag, type SolverOptions } from '../core/options.js'
 import type { Solution, Status } from '../core/solution.js'
@@ -174,21 +174,41 @@ function pointCosts({ x, y, cost, ...rest }: PointDivergenceProblem) {
 function matrixCosts(problem: DivergenceProblem) {
   checkNames('problem', problem, matrixNames)
   const { xy, xx, yy } = problem as MatrixDivergenceProblem
-  return { xy, xx, yy }
+  const { rows, columns } = toDenseMatrix('xy', xy)
+  return { xy, xx: squareMatrix('xx', xx, rows, 'rows'), yy: squareMatrix('yy', yy, columns, 'columns') }
+}
+
+function squareMatrix(name: string, matrix: MatrixLike, size: number, side: string): MatrixLike {
+  const { data, rows, columns } = toDenseMatrix(name, matrix)
+  if (rows === size && columns === size) return { data, shape: [size, size] }
+  throw new ExtremaError(
+    'ERR_SHAPE',
+    `${name}: expected a ${shapeText(size, size)} matrix to match the ${side} of xy, got ${shapeText(rows, columns)}`,
+  )
+}
+
+type Name = keyof Three
+
+function checkNamed(name: Name, problem: TransportProblem): CheckedProblem {
+  try {
+    return checkProblem(problem, true)
+  } catch (error) {
+    throw naming(name, error)
+  }
+}
+
+function* callNamed<Job>(name: Name, kernel: Kernel<Job>, job: Job): Program<void> {
+  try {
+    yield call(kernel, job)
+  } catch (error) {
+    throw naming(name, error)
+  }
 }
 
 /** Errors about a cost name the one that is meant. */
-function checkNamed(name: 'xy' | 'xx' | 'yy', problem: TransportProblem): CheckedProblem {
-  try {
-    const checked = checkProblem(problem, true)
-    if (name !== 'xy' && checked.n !== checked.m) {
-      throw new ExtremaError('ERR_SHAPE', `cost: expected a square matrix, got ${checked.n}×${checked.m}`)
-    }
-    return checked
-  } catch (error) {
-    if (!(error instanceof ExtremaError) || !error.message.startsWith('cost')) throw error
-    throw new ExtremaError(error.code, error.message.replace(/^cost/, name), { cause: error })
-  }
+function naming(name: Name, error: unknown): unknown {
+  if (!(error instanceof ExtremaError) || !error.message.startsWith('cost')) return error
+  return new ExtremaError(error.code, error.message.replace(/^cost/, name), { cause: error })
 }
 
 interface Part {
@@ -258,7 +278,7 @@ function* solveCross(problem: CheckedProblem, common: CheckedOptions, chosen: Ke
     report: new Float64Array(reportLength),
     history: null,
   }
-  yield call(chosen.transport.sinkhornNewtonSparse, job)
+  yield* callNamed('xy', chosen.transport.sinkhornNewtonSparse, job)
   return yield* finishPart('xy', problem, job.f, job.g, job.report, common, chosen)
 }
 
@@ -283,7 +303,7 @@ function* solveSymmetric(
     f: startPotential('f', start, problem.n, problem.rows),
     report: new Float64Array(reportLength),
   }
-  yield call(chosen.transport.symmetric, job)
+  yield* callNamed(name, chosen.transport.symmetric, job)
   return yield* finishPart(name, problem, job.f, job.f.slice(), job.report, common, chosen)
 }
 

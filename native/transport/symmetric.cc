@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "transport/newton.h"
 
 namespace extrema::transport {
 
@@ -17,7 +18,8 @@ namespace {
 // positive definite kernel with eigenvalues from -1 to 0. The Chebyshev weights of that interval make errors
 // 99 times smaller in three iterations, where halves make them 8 times smaller.
 constexpr double kWeights[] = {2 / (3 + 0.8660254037844386), 2 / (3 - 0.8660254037844386), 2.0 / 3};
-constexpr int kPatience = 60;        // iterations without a better error
+// A kernel that is not positive definite may bring the eigenvalue 1, and averaging to a standstill.
+constexpr int kMostAveraging = 60;
 constexpr double kAsymmetry = 1e-6;  // of the range of the costs
 constexpr size_t kTile = 64;
 
@@ -45,6 +47,63 @@ void checkSymmetric(const Context& context, const char* name) {
   }
 }
 
+class Averaging {
+ public:
+  Averaging(Context& context, double* f)
+      : context_(context),
+        f_(f),
+        scale_(context.problem.n),
+        shift_(context.problem.n),
+        rowSum_(context.problem.n) {}
+
+  // Finds T f; returns the marginal error of f.
+  double step() {
+    PlanPass pass;
+    pass.epsilon = context_.problem.epsilon;
+    pass.f = f_;
+    pass.g = f_;
+    pass.scaling = Scaling::sinkhorn;
+    pass.a = context_.problem.a;
+    pass.scale = scale_.data();
+    pass.shift = shift_.data();
+    pass.rowSum = rowSum_.data();
+    planPass(context_.team, context_.geometry, context_.workspace, pass);
+    passes++;
+    for (size_t i = 0; i < rowSum_.size(); i++) {
+      const double a = context_.problem.a[i];
+      rowSum_[i] = shift_[i] != 0 ? a : std::fabs(rowSum_[i] - a);
+    }
+    error = 2 / context_.mass * sum(rowSum_.data(), rowSum_.size());  // rows and columns
+    return error;
+  }
+
+  void update(size_t iteration) {
+    const double omega = kWeights[iteration % std::size(kWeights)];
+    for (size_t i = 0; i < rowSum_.size(); i++) {
+      f_[i] += omega * (shift_[i] + context_.problem.epsilon * std::log(scale_[i]));
+    }
+  }
+
+  double error = 0;
+  int passes = 0;
+
+ private:
+  Context& context_;
+  double* f_;
+  Aligned<double> scale_, shift_, rowSum_;
+};
+
+// The dual is concave, and (g, f) as good as (f, g): their mean is no worse.
+void solveByNewton(Context& context, const Options& options, double* f, Report& report) {
+  const size_t n = context.problem.n;
+  Aligned<double> left(n), right(n);
+  std::copy_n(f, n, left.data());
+  std::copy_n(f, n, right.data());
+  History history(nullptr, 0);
+  sinkhornNewtonAdaptive(context, options, left.data(), right.data(), report, history);
+  for (size_t i = 0; i < n; i++) f[i] = (left[i] + right[i]) / 2;
+}
+
 }  // namespace
 
 void symmetricSinkhorn(const Problem& problem, const Options& options, const char* name, double* f,
@@ -57,47 +116,27 @@ void symmetricSinkhorn(const Problem& problem, const Options& options, const cha
   if (std::all_of(f, f + n, [](double value) { return value == 0; })) {
     for (size_t i = 0; i < n; i++) f[i] = epsilon / 2 * std::log(problem.a[i]);
   }
-  Aligned<double> scale(n), shift(n), rowSum(n), best(n);
-  double least = std::numeric_limits<double>::infinity();
-  int since = 0;
-  PlanPass pass;
-  pass.epsilon = epsilon;
-  pass.f = f;
-  pass.g = f;
-  pass.scaling = Scaling::sinkhorn;
-  pass.a = problem.a;
-  pass.scale = scale.data();
-  pass.shift = shift.data();
-  pass.rowSum = rowSum.data();
-  for (;;) {
-    planPass(context.team, context.geometry, context.workspace, pass);
-    if (monitor.cancelled()) return;
-    report.passes++;
-    double error = 0;
-    for (size_t i = 0; i < n; i++)
-      error += shift[i] != 0 ? problem.a[i] : std::fabs(rowSum[i] - problem.a[i]);
-    error *= 2 / context.mass;  // rows and columns
-    if (error < least) {
-      least = error;
-      since = 0;
-      std::copy_n(f, n, best.data());
-    } else {
-      since++;
+  Averaging averaging(context, f);
+  report.status = Status::converged;
+  while (averaging.step() > options.tolerance && !monitor.cancelled()) {
+    monitor.progress(report.iterations, averaging.error);
+    if (report.iterations >= options.maxIterations) {
+      report.status = Status::iterationLimit;
+      break;
     }
-    report.status = error <= options.tolerance                   ? Status::converged
-                    : since >= kPatience                         ? Status::stalled
-                    : report.iterations >= options.maxIterations ? Status::iterationLimit
-                    : monitor.expired()                          ? Status::timeLimit
-                                                                 : report.status;
-    const bool over = error <= options.tolerance || since >= kPatience ||
-                      report.iterations >= options.maxIterations || monitor.expired();
-    if (over) break;
-    const double omega = kWeights[static_cast<size_t>(report.iterations) % std::size(kWeights)];
-    for (size_t i = 0; i < n; i++) f[i] += omega * (shift[i] + epsilon * std::log(scale[i]));
+    if (monitor.expired()) {
+      report.status = Status::timeLimit;
+      break;
+    }
+    if (report.iterations >= kMostAveraging) {
+      solveByNewton(context, options, f, report);
+      break;
+    }
+    averaging.update(static_cast<size_t>(report.iterations));
     report.iterations++;
-    monitor.progress(report.iterations, error);
   }
-  std::copy_n(best.data(), n, f);
+  report.passes += averaging.passes;
+  if (monitor.cancelled()) return;
   measure(context, f, f, report);
   if (report.marginalError <= options.tolerance) {
     report.status = Status::converged;
