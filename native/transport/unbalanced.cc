@@ -206,7 +206,7 @@ void unbalanced(const Problem& problem, const Options& options, double* f, doubl
   measure.state(f, g, rowSum, columnSum, report);
 
   // Nodes with hardly any mass, which no Newton step looks at, get their potentials from a last sweep.
-  if (problem.relaxed()) {
+  if (problem.relaxed() && !monitor.expired()) {
     Aligned<double> lastF(problem.n), lastG(problem.m);
     std::copy_n(f, problem.n, lastF.data());
     std::copy_n(g, problem.m, lastG.data());

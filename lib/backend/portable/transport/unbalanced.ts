@@ -196,7 +196,7 @@ export function* unbalanced(job: UnbalancedJob, monitor: Watch): Work<void> {
   const measure = new Measure(context, marginals, rowSum, columnSum)
   yield* measure.state(f, g)
 
-  if (marginals.relaxed) {
+  if (marginals.relaxed && !monitor.expired()) {
     // Nodes with hardly any mass, which no Newton step looks at, get their potentials from a last sweep.
     const lastF = f.slice()
     const lastG = g.slice()
