@@ -132,7 +132,7 @@ describe('moe: prune', () => {
     const reason = new Error('enough')
     const controller = new AbortController()
     const running = prune(layer, { keep: 8, method: 'enumerate', signal: controller.signal })
-    setTimeout(() => controller.abort(reason), 5)
+    setImmediate(() => controller.abort(reason))
     expect(await rejection(running)).to.equal(reason)
   })
 
