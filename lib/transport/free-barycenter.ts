@@ -6,9 +6,9 @@ import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
 import type { Solution, Status } from '../core/solution.js'
 import { generator } from '../random/index.js'
-import { readShares } from './barycenter.js'
 import { entropicPlans } from './free-barycenter-plans.js'
 import { readWeights } from './problem.js'
+import { readShares } from './shares.js'
 
 /** Weighted points. */
 export interface Measure {

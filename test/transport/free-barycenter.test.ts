@@ -90,6 +90,10 @@ describe('transport: freeBarycenter', () => {
       const [p, q] = points.data
       const spread = 0.75 * (3 * (p ** 2 + q ** 2) + (p - 2) ** 2 + q ** 2) + 0.25 * 4 * ((p - 4) ** 2 + (q - 6) ** 2)
       expect(value).to.be.closeTo(spread, 1e-8)
+      // From anywhere one step leads there, and the value is that of the points returned.
+      const once = solve({ measures, weights: [3, 1], initial: [[50, 50]] }, { epsilon: 1, maxIterations: 1 })
+      expect(once.status).to.equal('iteration-limit')
+      expect(once.value).to.be.closeTo(spread, 1e-8)
     })
 
     it('of moved copies of a cloud: the cloud, moved by the mean', () => {
