@@ -7,6 +7,14 @@ export {
   barycenterSync,
 } from './barycenter.js'
 export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'
+export {
+  type FreeBarycenterOptions,
+  type FreeBarycenterProblem,
+  type FreeBarycenterSolution,
+  freeBarycenter,
+  freeBarycenterSync,
+  type Measure,
+} from './free-barycenter.js'
 export type { Gaussian, GaussianOptions } from './gaussian.js'
 export {
   type GaussianBarycenterOptions,
