@@ -1,12 +1,11 @@
 import { kernels } from '../backend/index.js'
 import type { TransportProblemData } from '../backend/kernels.js'
+import { checkRunOptions, type RunOptions, runNames } from '../backend/options.js'
 import type { PlanWeight } from '../backend/transport-derivatives.js'
 import { type MatrixLike, type NdArray, shapeText, toDenseMatrix } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { checkNames, describe, type SolverOptions } from '../core/options.js'
+import { checkNames, describe, nonNegative, type SolverOptions, whole } from '../core/options.js'
 import { type Solution, statuses } from '../core/solution.js'
-import { checkCall } from './call-options.js'
-import type { CheckedOptions } from './options.js'
 import type { PartialSolution } from './partial.js'
 import { type PlanSource, PlanView } from './plan-view.js'
 import { call, type Program, runProgram, runProgramSync } from './program.js'
@@ -44,10 +43,7 @@ const defaultIterations = 10_000
 const vjpNames: ReadonlySet<string> = new Set([
   'tolerance',
   'maxIterations',
-  'timeLimit',
-  'threads',
-  'signal',
-  'onProgress',
+  ...runNames.filter((name) => name !== 'backend'),
 ])
 const factorNames: ReadonlySet<string> = new Set(['left', 'right'])
 
@@ -71,25 +67,37 @@ export async function planVjp(
   cotangent: PlanCotangent,
   options: PlanVjpOptions = {},
 ): Promise<PlanVjp> {
-  const { common, control } = check(options)
-  return runProgram(program(solution, cotangent, common), control)
+  const checked = check(options)
+  return runProgram(program(solution, cotangent, checked), checked.control)
 }
 
 /** {@link planVjp} on the calling thread. */
 export function planVjpSync(solution: AnySolution, cotangent: PlanCotangent, options: PlanVjpOptions = {}): PlanVjp {
-  const { common, control } = check(options)
-  return runProgramSync(program(solution, cotangent, common), control)
+  const checked = check(options)
+  return runProgramSync(program(solution, cotangent, checked), checked.control)
 }
 
-function check(options: PlanVjpOptions) {
-  const given = options !== null && typeof options === 'object' ? { tolerance: 1e-10, ...options } : options
-  return checkCall(given, vjpNames, defaultIterations)
+interface Checked extends RunOptions {
+  tolerance: number
+  maxIterations: number
 }
 
-function* program(solution: AnySolution, cotangent: PlanCotangent, common: CheckedOptions): Program<PlanVjp> {
+function check(options: PlanVjpOptions): Checked {
+  return {
+    ...checkRunOptions(options, vjpNames),
+    tolerance: nonNegative('tolerance', options.tolerance, 1e-10),
+    maxIterations: whole('maxIterations', options.maxIterations, defaultIterations, 1),
+  }
+}
+
+function* program(
+  solution: AnySolution,
+  cotangent: PlanCotangent,
+  { control, threads, tolerance, maxIterations }: Checked,
+): Program<PlanVjp> {
   const start = performance.now()
   const source = PlanView.sourceOf('solution', solution)
-  common.control.signal?.throwIfAborted()
+  control.signal?.throwIfAborted()
   const { plan, backend } = source
   const { cost, epsilon } = plan
   const { n, m } = cost
@@ -97,7 +105,6 @@ function* program(solution: AnySolution, cotangent: PlanCotangent, common: Check
   const { problem, f, g } = bordered(source)
   const [bendA, bendB] = bends(source, problem)
   const costGradient = cost.metric === 'dense' ? new Float64Array(n * m) : null
-  const { threads, tolerance, maxIterations } = common.settings
   const job = {
     problem,
     epsilon,

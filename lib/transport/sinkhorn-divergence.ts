@@ -1,5 +1,6 @@
 import { kernels } from '../backend/index.js'
-import { type Control, type Kernels, reportLength } from '../backend/kernels.js'
+import { type Kernels, reportLength } from '../backend/kernels.js'
+import { runNames } from '../backend/options.js'
 import type { MatrixLike, NdArray, VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, flag, type SolverOptions } from '../core/options.js'
@@ -82,12 +83,8 @@ const divergenceNames: ReadonlySet<string> = new Set([
   'tolerance',
   'gradient',
   'maxIterations',
-  'timeLimit',
-  'threads',
-  'signal',
-  'onProgress',
-  'backend',
   'warmStart',
+  ...runNames,
 ])
 const startNames: ReadonlySet<string> = new Set(['xy', 'xx', 'yy'])
 const pointNames: ReadonlySet<string> = new Set(['x', 'y', 'cost', 'a', 'b'])
@@ -112,7 +109,7 @@ export async function sinkhornDivergence(
   options: SinkhornDivergenceOptions,
 ): Promise<SinkhornDivergence> {
   const checked = check(options)
-  return runProgram(program(problem, checked), checked.control)
+  return runProgram(program(problem, checked), checked.common.control)
 }
 
 /** {@link sinkhornDivergence} on the calling thread. */
@@ -121,14 +118,13 @@ export function sinkhornDivergenceSync(
   options: SinkhornDivergenceOptions,
 ): SinkhornDivergence {
   const checked = check(options)
-  return runProgramSync(program(problem, checked), checked.control)
+  return runProgramSync(program(problem, checked), checked.common.control)
 }
 
 interface Checked {
   common: CheckedOptions
   gradient: boolean
   start: DivergencePotentials | undefined
-  control: Control
 }
 
 function check(options: SinkhornDivergenceOptions): Checked {
@@ -146,7 +142,7 @@ function check(options: SinkhornDivergenceOptions): Checked {
     divergenceNames,
     defaultIterations,
   )
-  return { common, gradient: flag('gradient', options.gradient, false), start, control: common.control }
+  return { common, gradient: flag('gradient', options.gradient, false), start }
 }
 
 /** The three problems. */

@@ -1,9 +1,9 @@
 import { kernels } from '../backend/index.js'
 import type { TransportProblemData } from '../backend/kernels.js'
+import { checkRunOptions } from '../backend/options.js'
 import type { PlanWeight } from '../backend/transport-derivatives.js'
 import type { NdArray } from '../core/arrays.js'
 import type { SolverOptions } from '../core/options.js'
-import { checkCall } from './call-options.js'
 import type { PartialSolution } from './partial.js'
 import { type PlanSource, PlanView } from './plan-view.js'
 import { call, type KernelCall, type Program, runProgram, runProgramSync } from './program.js'
@@ -40,8 +40,8 @@ export async function valueGradient(
   solution: TransportSolution | UnbalancedSolution | PartialSolution,
   options: GradientOptions = {},
 ): Promise<ValueGradient> {
-  const { common, control } = checkCall(options, gradientNames, 1)
-  return runProgram(program(solution, common.settings.threads, control.signal), control)
+  const { threads, control } = checkRunOptions(options, gradientNames)
+  return runProgram(program(solution, threads, control.signal), control)
 }
 
 /** {@link valueGradient} on the calling thread. */
@@ -49,8 +49,8 @@ export function valueGradientSync(
   solution: TransportSolution | UnbalancedSolution | PartialSolution,
   options: GradientOptions = {},
 ): ValueGradient {
-  const { common, control } = checkCall(options, gradientNames, 1)
-  return runProgramSync(program(solution, common.settings.threads, control.signal), control)
+  const { threads, control } = checkRunOptions(options, gradientNames)
+  return runProgramSync(program(solution, threads, control.signal), control)
 }
 
 function* program(
