@@ -13,7 +13,8 @@ struct Above {
 };
 Above sumAbove(const double* s, size_t count, double largest, double level);
 
-// With w_i = s_i - largest - level: those with w >= upper, those below with w > lower, and the sums of their w.
+// With w_i = s_i - largest - level: those with w >= upper, those below with w > lower, and the sums of their
+// w.
 struct Classes {
   size_t whole, parts;
   double wholeSum, partsSum;

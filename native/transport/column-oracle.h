@@ -9,9 +9,9 @@ namespace extrema::transport {
 // The dual objectives of transport with a regulariser per column: of the potentials x of the free axis with
 // marginal `supply`, and in the dual form those of the columns with marginal `demand` behind them.
 //
-// Most entries of a column have no part in its plan, and between evaluations little changes: the cut of the last
-// plan, moved by as much as all its entries have risen, is below the new cut, and only what is above needs a
-// closer look.
+// Most entries of a column have no part in its plan, and between evaluations little changes: the cut of the
+// last plan, moved by as much as all its entries have risen, is below the new cut, and only what is above
+// needs a closer look.
 class ColumnOracle : private ColumnVisitor {
  public:
   ColumnOracle(Team& team, Columns& columns, const double* supply, const double* demand, double mass);
@@ -28,7 +28,8 @@ class ColumnOracle : private ColumnVisitor {
   const double *supply, *demand;
   const double mass;
   std::vector<ColumnSolver> solvers;  // by worker
-  // Of the last evaluation: the marginals of the maximiser; by column its potential, cut and number of entries.
+  // Of the last evaluation: the marginals of the maximiser; by column its potential, cut and number of
+  // entries.
   Aligned<double> freeSum, columnSum, potential, cut;
   Aligned<int32_t> counts;
   size_t fullest = 0;

@@ -18,8 +18,8 @@ void exchange(Candidates& c, size_t p, size_t q) {
   std::swap(c.index[p], c.index[q]);
 }
 
-// The level t with sum [s_i - largest - t]₊ = total. Newton's method from the left on a convex function: every
-// step leaves out the values at or below the level, until none is left out.
+// The level t with sum [s_i - largest - t]₊ = total. Newton's method from the left on a convex function:
+// every step leaves out the values at or below the level, until none is left out.
 double simplexLevel(const Candidates& c, double largest, double total) {
   double level = -total;
   size_t left = c.count + 1;
@@ -58,8 +58,7 @@ class Share {
   }
   // sum t
   double total() const {
-    const double shared =
-        parts_ > 0 ? (k_ - whole_) * partsSum_ / (rho_ * (k_ - whole_) + q_ * parts_) : 0;
+    const double shared = parts_ > 0 ? (k_ - whole_) * partsSum_ / (rho_ * (k_ - whole_) + q_ * parts_) : 0;
     return wholeSum_ / (q_ + rho_) + shared;
   }
   // How fast sum t falls with the level.
@@ -184,7 +183,8 @@ void ColumnSolver::shared(Candidates c, double largest, double highest, double c
       if (std::fabs(error) <= 1e-15 * columnMass) break;
       (error > 0 ? low : high) = level;
       double next = level + error / share.slope();
-      if (!(next > low && next < high)) next = low > -kInfinity ? (low + high) / 2 : level - gamma * columnMass;
+      if (!(next > low && next < high))
+        next = low > -kInfinity ? (low + high) / 2 : level - gamma * columnMass;
       if (next == level) break;
       level = next;
       share.at(level);

@@ -10,8 +10,8 @@ struct ColumnTerms {
   size_t maxNonzeros = 0;
   double gamma = 1;
   // 0 for (gamma/2) |t|² on at most k entries. Otherwise its smooth relaxation
-  // ((gamma - rho)/2) |t|²_k + (rho/2) |t|² with the k-support norm |t|_k, which is the same wherever t has no
-  // more than k entries.
+  // ((gamma - rho)/2) |t|²_k + (rho/2) |t|² with the k-support norm |t|_k, which is the same wherever t has
+  // no more than k entries.
   double rho = 0;
   // gamma sum t (log t - 1) on at most k entries.
   bool entropy = false;
@@ -21,8 +21,8 @@ struct ColumnTerms {
 };
 
 // The plan t of one column: the maximiser of s·t - R(t) over t >= 0 with at most k entries, equations (7) and
-// (8) of the paper. It works on candidates, a part of the column that holds all entries of the plan if they are
-// above `cut`.
+// (8) of the paper. It works on candidates, a part of the column that holds all entries of the plan if they
+// are above `cut`.
 class ColumnSolver {
  public:
   explicit ColumnSolver(size_t length) : plan(length) {}

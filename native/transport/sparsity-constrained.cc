@@ -36,7 +36,7 @@ class Solve {
   double iterations = 0;
   size_t stages = 0;
   bool expired = false;
-  bool shared = false;                       // some columns have more entries than allowed in the relaxed plan
+  bool shared = false;                     // some columns have more entries than allowed in the relaxed plan
   Status status = Status::iterationLimit;  // of the last descent
 
   ColumnTerms terms(size_t maxNonzeros, double rho) const {
@@ -168,8 +168,8 @@ class Solve {
     double share_;
   };
 
-  // Stochastic supergradients of the semi-dual: columns drawn in proportion to their mass, steps of 1/sqrt(t).
-  // The mean over the second half of the iterates, or the last of them, whichever is better.
+  // Stochastic supergradients of the semi-dual: columns drawn in proportion to their mass, steps of
+  // 1/sqrt(t). The mean over the second half of the iterates, or the last of them, whichever is better.
   void stochastic() {
     Columns& columns = oracle_.columns;
     oracle_.use(terms(options_.maxNonzeros, 0));

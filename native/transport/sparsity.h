@@ -37,11 +37,11 @@ struct SparsityReport {
 };
 
 struct SparsityResult {
-  double *f, *g;         // start and result
-  int32_t* nonzeros;     // by column
-  int32_t* ties;         // by column: entries beyond the plan that are as good as its last
-  double* cut;           // by column: the plan and its ties are above
-  double* stages;        // maxNonzeros, rho / gamma, dual value, iterations of each stage
+  double *f, *g;      // start and result
+  int32_t* nonzeros;  // by column
+  int32_t* ties;      // by column: entries beyond the plan that are as good as its last
+  double* cut;        // by column: the plan and its ties are above
+  double* stages;     // maxNonzeros, rho / gamma, dual value, iterations of each stage
   size_t mostStages;
 };
 constexpr size_t kStageFields = 4;
@@ -50,15 +50,19 @@ constexpr size_t kStageFields = 4;
 void sparsityConstrained(const Problem& problem, const SparsityOptions& options, const SparsityResult& result,
                          SparsityReport& report, Monitor& monitor);
 
-// The plan of the potentials x and its ties, into the result and the report: what `readSparsityPlan` reads off
-// again.
+// The plan of the potentials x and its ties, into the result and the report: what `readSparsityPlan` reads
+// off again.
 void measureSparsityPlan(const SparsityOptions& options, ColumnOracle& oracle, const ColumnTerms& terms,
                          const Aligned<double>& x, const SparsityResult& result, SparsityReport& report);
 
-// Reads the plan off the result, column by column, by ascending index; with ties also those, with value 0. start
-// holds where each column begins, from its counts.
-void readSparsityPlan(const Problem& problem, const SparsityOptions& options, const double* f, const double* g,
-                      const double* cut, bool withTies, const int32_t* start, int32_t* index, double* data,
-                      Monitor& monitor);
+// Reads the plan off the result, column by column, by ascending index; with ties also those, with value 0.
+// start holds where each column begins, from its counts.
+void readSparsityPlan(const Problem& problem, const SparsityOptions& options, const double* f,
+                      const double* g, const double* cut, bool withTies, const int32_t* start, int32_t* index,
+                      double* data, double* costs, Monitor& monitor);
+
+// u^T C v for u, v >= 0: Infinity where that takes a forbidden arc.
+double costProduct(const Problem& problem, unsigned threads, const double* u, const double* v,
+                   Monitor& monitor);
 
 }  // namespace extrema::transport

@@ -91,8 +91,7 @@ export function* lbfgs(x: Float64Array, options: LbfgsOptions): Generator<Trial,
       const lower = here.value <= value + decrease * step * slope
       const good = lower || (hidden && here.slope <= (2 * decrease - 1) * slope)
       if (good) {
-        accepted =
-          Math.abs(here.slope) <= -curvature * slope || (count >= patience && here.slope >= curvature * slope)
+        accepted = Math.abs(here.slope) <= -curvature * slope || (count >= patience && here.slope >= curvature * slope)
         if (accepted || !found || here.value < best.value) {
           found = true
           best.x.set(trial.x)

@@ -56,7 +56,10 @@ export class ColumnSolver {
     let level = dual ? 0 : simplexLevel(s, from, to, largest, gamma * mass)
     let above = 0
     for (let i = from; i < to; i++) if (s[i] - largest > level) above++
-    if (above > k && rho > 0) return this.shared(s, index, from, to, largest, level, mass)
+    if (above > k && rho > 0) {
+      this.shared(s, index, from, to, largest, level, mass)
+      return
+    }
     let end = to
     if (above > k) {
       selectLargest(s, index, from, to, k)
@@ -128,7 +131,8 @@ export class ColumnSolver {
         if (error > 0) low = level
         else high = level
         let next = level + error / share.slope()
-        if (!(next > low && next < high)) next = low > Number.NEGATIVE_INFINITY ? (low + high) / 2 : level - gamma * mass
+        if (!(next > low && next < high))
+          next = low > Number.NEGATIVE_INFINITY ? (low + high) / 2 : level - gamma * mass
         if (next === level) break
         level = next
         share.at(level)

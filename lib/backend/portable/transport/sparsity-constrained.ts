@@ -1,14 +1,14 @@
-import { stageFields, type SparsityJob, type SparsitySettings, sparsityField } from '../../transport-sparsity.js'
+import { type SparsityJob, type SparsitySettings, sparsityField, stageFields } from '../../transport-sparsity.js'
 import { lbfgs } from '../lbfgs.js'
-import { philox } from '../random/philox.js'
 import { uniformFromWord } from '../random/kernels.js'
+import { philox } from '../random/philox.js'
+import { ColumnOracle } from './column-oracle.js'
+import type { ColumnTerms } from './column-solver.js'
+import { Columns } from './columns.js'
 import { status } from './context.js'
 import { openCost } from './cost.js'
 import { costRange } from './cost-range.js'
 import { checkFeasible } from './feasibility.js'
-import { ColumnOracle } from './column-oracle.js'
-import type { ColumnTerms } from './column-solver.js'
-import { Columns } from './columns.js'
 import { measurePlan } from './sparsity-plan.js'
 import { sum } from './sums.js'
 import type { Watch, Work } from './work.js'
@@ -197,7 +197,7 @@ class Solve {
         philox(seed[0], seed[1], counter | 0, Math.floor(counter / 2 ** 32), 0, 0, block)
         const odd = draw % 2 === 1
         const point = total * uniformFromWord(odd ? block[3] : block[1], odd ? block[2] : block[0])
-        yield* columns.visitWhole(columnAt(sums, point), x, take)
+        columns.visitWhole(columnAt(sums, point), x, take)
         if (monitor.due()) yield
       }
       t++
