@@ -49,6 +49,7 @@ export { type PartialOptions, type PartialSolution, partial, partialSync } from 
 export type { TransportPlan } from './plan-view.js'
 export { type PlanCotangent, type PlanVjp, type PlanVjpOptions, planVjp, planVjpSync } from './plan-vjp.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
+export { quadraticRegularized, quadraticRegularizedSync } from './quadratic-regularized.js'
 export { sinkhorn, sinkhornBatch, sinkhornSync } from './sinkhorn.js'
 export {
   type DivergenceGradient,
@@ -74,6 +75,9 @@ export {
   slicedWassersteinSync,
 } from './sliced-wasserstein.js'
 export type { Certificate, TransportSolution } from './solution.js'
+export { sparsityConstrained, sparsityConstrainedSync } from './sparsity-constrained.js'
+export type { QuadraticOptions, SparsityOptions } from './sparsity-options.js'
+export type { SparsitySolution, SparsityStage } from './sparsity-solution.js'
 export { type UnbalancedOptions, type UnbalancedSolution, unbalanced, unbalancedSync } from './unbalanced.js'
 export { type GradientOptions, type ValueGradient, valueGradient, valueGradientSync } from './value-gradient.js'
 export { type LineProblem, type LineSolution, wasserstein1d, wasserstein1dSync } from './wasserstein-1d.js'

@@ -12,7 +12,7 @@ import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
 import { sinkhornNewtonSparse } from './sinkhorn-newton-sparse.js'
 import { sparsityConstrained } from './sparsity-constrained.js'
-import { readPlan } from './sparsity-plan.js'
+import { costProduct, readPlan } from './sparsity-plan.js'
 import type { Watch, Work } from './work.js'
 
 type Solver = (job: Omit<SolveJob, 'report'>, monitor: Watch) => Work<Report>
@@ -75,6 +75,7 @@ export const portableTransport: TransportKernels = {
   transform: portableKernel(costTransform),
   sparsityConstrained: portableKernel(sparsityConstrained),
   sparsityPlan: portableKernel(readPlan),
+  costProduct: portableKernel(costProduct),
   sparsePlan(plan, threshold): CsrParts {
     return finish(sparsePlan(plan, threshold, new Monitor({ timeLimit: Number.POSITIVE_INFINITY }, true)))
   },
