@@ -4,6 +4,7 @@ import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
+import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
@@ -134,7 +135,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels {
+export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -21,6 +21,13 @@ export {
   gaussianTransport,
   gaussianTransportSync,
 } from './gaussian-transport.js'
+export {
+  type GromovWassersteinOptions,
+  type GromovWassersteinProblem,
+  type GromovWassersteinSolution,
+  gromovWasserstein,
+  gromovWassersteinSync,
+} from './gromov-wasserstein.js'
 export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
 export type { LightBridgeJson } from './light-bridge/json.js'
 export type {

@@ -1,6 +1,7 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { assignmentArguments } from './assignment.js'
 import { nativeBarycenter } from './barycenter.js'
+import { nativeGromov } from './gromov.js'
 import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
 import { nativeKernel, type Runtime } from './runtime.js'
@@ -67,6 +68,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
   return {
     ...nativeLine(runtime, room),
     ...nativeBarycenter(runtime, room),
+    ...nativeGromov(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
     ...nativeRelaxedTransport(runtime, room),
     ...nativeSparsity(runtime, room),

@@ -4,6 +4,7 @@ import { Monitor, portableKernel, type Steps } from '../driver.js'
 import { assignment } from './assignment.js'
 import { portableBarycenter } from './barycenter.js'
 import type { Report } from './context.js'
+import { portableGromov } from './gromov.js'
 import { portableLightBridge } from './light-bridge/kernels.js'
 import { portableLine } from './line.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
@@ -63,6 +64,7 @@ function finish<T>(work: Work<T>): T {
 export const portableTransport: TransportKernels = {
   ...portableLine,
   ...portableBarycenter,
+  ...portableGromov,
   assignment: portableKernel(assignment),
   ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
