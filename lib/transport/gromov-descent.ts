@@ -178,9 +178,9 @@ const tightestInner = 1e-13
 
 /** Below this change of the plan what is gained is lost in rounding, and the step stays as it is. */
 const measurable = 1e-5
-const leastStep = 1e-3
+const leastStep = 1e-4
 /** Iterations of that kind without progress before giving up. */
-const patience = 50
+const patience = 100
 
 /**
  * T <- the entropic plan of the gradient at T, as far along as descends: all the way where the objective is concave
@@ -231,9 +231,10 @@ export function* entropicDescent(state: GromovState): Program<Descent> {
     history.push(state.value)
     settings.report(iterations, residual)
     if (isMeasurable) {
-      // The entropy is convex: between T and S it lies below its chord.
-      const chord = slope + epsilon * (compared[2] - compared[1])
-      step = entropies ? Math.min(1, Math.max(leastStep, -chord / (2 * curvature))) : 1
+      // The entropy is convex, so that the objective at t lies below t² curvature - t drop: this step always descends.
+      // It is the minimum where the entropy is its own second-order expansion.
+      const drop = Math.max(0, -slope - epsilon * (compared[2] - compared[1]))
+      step = entropies ? Math.max(leastStep, drop / (curvature + drop)) : 1
     }
     const converged = residual <= settings.tolerance
     yield* state.move(converged ? 1 : step, next, direction)

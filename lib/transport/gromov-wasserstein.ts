@@ -277,7 +277,7 @@ function* checkStart(
 }
 
 /** How sharp random starts are: the cost is of order one. */
-const startEpsilon = 0.1
+const startEpsilon = 0.01
 const startDimension = 2
 
 /** Writes the plan that start number k begins with. */
