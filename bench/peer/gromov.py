@@ -18,7 +18,7 @@ seconds = []
 for _ in range(request["repetitions"]):
     begin = time.perf_counter()
     if epsilon is None:
-        plan = ot.gromov.gromov_wasserstein(source, target, weights, weights, "square_loss", max_iter=1000)
+        plan = ot.gromov.gromov_wasserstein(source, target, weights, weights, "square_loss", numItermax=1000)
     else:
         plan = ot.gromov.entropic_gromov_wasserstein(
             source, target, weights, weights, "square_loss", epsilon, max_iter=1000, tol=request["tolerance"]
