@@ -7,6 +7,7 @@ import type { BarycenterKernels } from './transport-barycenter.js'
 import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
+import type { LowRankKernels } from './transport-low-rank.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 import type { SparsityKernels } from './transport-sparsity.js'
 
@@ -135,7 +136,13 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels {
+export interface TransportKernels
+  extends LineKernels,
+    RelaxedKernels,
+    BarycenterKernels,
+    SparsityKernels,
+    GromovKernels,
+    LowRankKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

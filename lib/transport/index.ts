@@ -21,6 +21,7 @@ export {
   gaussianTransport,
   gaussianTransportSync,
 } from './gaussian-transport.js'
+export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
 export {
   type GromovWassersteinOptions,
   type GromovWassersteinProblem,
@@ -28,7 +29,6 @@ export {
   gromovWasserstein,
   gromovWassersteinSync,
 } from './gromov-wasserstein.js'
-export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
 export type { LightBridgeJson } from './light-bridge/json.js'
 export type {
   ConditionalPlan,
@@ -43,6 +43,12 @@ export type { PointsLike } from './light-bridge/points.js'
 export type { LightBridgeProblem, Sampler, SamplerSync } from './light-bridge/problem.js'
 export { lightBridge, lightBridgeFromJSON, lightBridgeSync } from './light-bridge.js'
 export type { LineOptions } from './line.js'
+export {
+  type LowRankOptions,
+  type LowRankSolution,
+  lowRankSinkhorn,
+  lowRankSinkhornSync,
+} from './low-rank-sinkhorn.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
 export type { TransportPlan } from './plan-view.js'

@@ -4,6 +4,7 @@ import { nativeBarycenter } from './barycenter.js'
 import { nativeGromov } from './gromov.js'
 import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
+import { nativeLowRank } from './low-rank.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
 import { nativeSparsity } from './transport-sparsity.js'
@@ -69,6 +70,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
     ...nativeLine(runtime, room),
     ...nativeBarycenter(runtime, room),
     ...nativeGromov(runtime, room),
+    ...nativeLowRank(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
     ...nativeRelaxedTransport(runtime, room),
     ...nativeSparsity(runtime, room),

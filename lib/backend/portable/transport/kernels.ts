@@ -7,6 +7,7 @@ import type { Report } from './context.js'
 import { portableGromov } from './gromov.js'
 import { portableLightBridge } from './light-bridge/kernels.js'
 import { portableLine } from './line.js'
+import { portableLowRank } from './low-rank.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
@@ -65,6 +66,7 @@ export const portableTransport: TransportKernels = {
   ...portableLine,
   ...portableBarycenter,
   ...portableGromov,
+  ...portableLowRank,
   assignment: portableKernel(assignment),
   ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
