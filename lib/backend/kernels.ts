@@ -4,6 +4,7 @@ import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
+import type { DerivativeKernels } from './transport-derivatives.js'
 import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
@@ -142,7 +143,8 @@ export interface TransportKernels
     BarycenterKernels,
     SparsityKernels,
     GromovKernels,
-    LowRankKernels {
+    LowRankKernels,
+    DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -14,11 +14,12 @@ export function checkPlainOptions(options: object, known: ReadonlySet<string>, f
   checkNames('options', options, known)
 }
 
-/** A vector of finite numbers >= 0. */
-export function nonNegativeVector(name: string, values: VectorLike, what: string): Float64Array {
+/** A vector of finite numbers >= 0, or a matrix of so many columns by rows. */
+export function nonNegativeVector(name: string, values: VectorLike, what: string, columns?: number): Float64Array {
   const vector = toFloat64(name, values)
   const bad = vector.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY))
   if (bad < 0) return vector
   const code = vector[bad] < 0 && vector[bad] > Number.NEGATIVE_INFINITY ? 'ERR_NOT_POSITIVE' : 'ERR_NOT_FINITE'
-  throw new ExtremaError(code, `${name}[${bad}]: expected a finite ${what} >= 0, got ${vector[bad]}`)
+  const place = columns === undefined ? `[${bad}]` : `[${Math.floor(bad / columns)}][${bad % columns}]`
+  throw new ExtremaError(code, `${name}${place}: expected a finite ${what} >= 0, got ${vector[bad]}`)
 }

@@ -1,5 +1,5 @@
 import { kernels } from '../backend/index.js'
-import type { Control, PlanData } from '../backend/kernels.js'
+import type { Control } from '../backend/kernels.js'
 import { runNames } from '../backend/options.js'
 import { unbalancedField, unbalancedReportLength } from '../backend/transport-relaxed.js'
 import type { VectorLike } from '../core/arrays.js'
@@ -142,7 +142,7 @@ function* program(problem: TransportProblem, { common, mass, price }: Checked): 
 
   // Potentials of the plan have the price in g.
   const { f, g } = expand(checked, job.f, add(job.g, job.price[0]))
-  const plan: PlanData = {
+  const plan = {
     cost: full,
     epsilon: settings.epsilon,
     threads: settings.threads,
@@ -156,7 +156,8 @@ function* program(problem: TransportProblem, { common, mass, price }: Checked): 
   const potentials = { f, g: add(g, -job.price[0]), price: job.price[0] }
   capMissing(potentials.f, full.a, rows)
   capMissing(potentials.g, full.b, columns)
-  return Object.assign(new PlanView(plan, chosen.name), {
+  const border = { row: remains(full.b, job.mass), column: remains(full.a, job.mass) }
+  return Object.assign(new PlanView(plan, chosen.name, { kind: 'partial', border, price: job.price[0] }), {
     ...fields,
     mass: job.report[unbalancedField.mass],
     potentials,
@@ -172,6 +173,11 @@ function movable(mass: number, { full }: CheckedProblem): number {
   if (mass <= most) return mass
   if (mass <= most * (1 + 1e-9)) return most
   throw new ExtremaError('ERR_MASS', `mass: expected at most the smaller total of a and b, ${most}, got ${mass}`)
+}
+
+/** Whether a side keeps something; the kernels' rule. */
+function remains(weights: Float64Array, mass: number): boolean {
+  return total(weights) - mass > 1e-12 * total(weights)
 }
 
 function total(weights: Float64Array): number {

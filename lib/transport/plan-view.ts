@@ -1,6 +1,6 @@
 import { type BackendName, kernels } from '../backend/index.js'
-import type { CostData, PlanData } from '../backend/kernels.js'
-import type { Relaxation } from '../backend/transport-relaxed.js'
+import type { CostData, PlanData, TransportProblemData } from '../backend/kernels.js'
+import type { Border, Relaxation } from '../backend/transport-relaxed.js'
 import { type Csr, checkBuffer, type NdArray, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe, positive } from '../core/options.js'
@@ -25,23 +25,28 @@ export function checkKept({ x, y }: CostData, name = ''): void {
   if (y !== null) checkBuffer(`${name}cost`, y)
 }
 
+/** What holds the marginals of a plan. */
+export type MarginalRule =
+  | { kind: 'kept' }
+  | { kind: 'relaxed'; relaxation: Relaxation; potentials: { f: Float64Array; g: Float64Array } }
+  | { kind: 'partial'; border: Border; price: number }
+
 /** What a plan is made of. */
 export interface PlanSource {
-  plan: PlanData
+  plan: PlanData & { cost: TransportProblemData }
   backend: BackendName
-  /** Unless its marginals are kept. */
-  relaxation?: Relaxation
+  rule: MarginalRule
 }
 
 export class PlanView implements TransportPlan {
-  readonly #plan: PlanData
+  readonly #plan: PlanSource['plan']
   readonly #backend: BackendName
-  readonly #relaxation?: Relaxation
+  readonly #rule: MarginalRule
 
-  constructor(plan: PlanData, backend: BackendName, relaxation?: Relaxation) {
+  constructor(plan: PlanSource['plan'], backend: BackendName, rule: MarginalRule = { kind: 'kept' }) {
     this.#plan = plan
     this.#backend = backend
-    this.#relaxation = relaxation
+    this.#rule = rule
   }
 
   /** Throws ERR_SHAPE for anything that is no plan of this package. */
@@ -50,7 +55,7 @@ export class PlanView implements TransportPlan {
       throw new ExtremaError('ERR_SHAPE', `${name}: expected a solution of this package, got ${describe(view)}`)
     }
     checkKept(view.#plan.cost)
-    return { plan: view.#plan, backend: view.#backend, relaxation: view.#relaxation }
+    return { plan: view.#plan, backend: view.#backend, rule: view.#rule }
   }
 
   plan(): NdArray {

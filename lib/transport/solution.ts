@@ -1,6 +1,6 @@
-import { type PlanData, reportField } from '../backend/kernels.js'
+import { reportField } from '../backend/kernels.js'
 import { type Solution, type Status, statuses } from '../core/solution.js'
-import { PlanView, type TransportPlan } from './plan-view.js'
+import { type PlanSource, PlanView, type TransportPlan } from './plan-view.js'
 
 /** Bounds of unregularised transport: `dual <= min <C,P> <= primal`. */
 export interface Certificate {
@@ -41,7 +41,7 @@ export interface TransportSolution extends Solution, TransportPlan {
 
 /** What a solution needs to read its plan. */
 export interface SolutionParts {
-  plan: PlanData
+  plan: PlanSource['plan']
   potentials: { f: Float64Array; g: Float64Array }
   report: Float64Array
   certificate: boolean

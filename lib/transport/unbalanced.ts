@@ -1,5 +1,5 @@
 import { kernels } from '../backend/index.js'
-import type { Control, PlanData } from '../backend/kernels.js'
+import type { Control } from '../backend/kernels.js'
 import { runNames } from '../backend/options.js'
 import { type Relaxation, unbalancedField, unbalancedReportLength } from '../backend/transport-relaxed.js'
 import type { VectorLike } from '../core/arrays.js'
@@ -179,7 +179,7 @@ function* program(problem: TransportProblem, { common, relaxation }: Checked): P
 
   // The plan is read off without the translation, whose size would cost digits.
   const inner = expand(checked, job.f, job.g)
-  const plan: PlanData = {
+  const plan = {
     cost: full,
     epsilon: settings.epsilon,
     threads: settings.threads,
@@ -196,16 +196,19 @@ function* program(problem: TransportProblem, { common, relaxation }: Checked): P
     yield call(chosen.transport.transform, transform)
     fillMissing(transform, potentials.f, potentials.g)
   }
-  return Object.assign(new PlanView(plan, chosen.name, relaxation), {
-    ...fields,
-    dualValue: report[unbalancedField.dualValue],
-    gap: report[unbalancedField.gap],
-    mass: report[unbalancedField.mass],
-    potentials,
-    marginals: { a: spread(job.rowSum, rows, n), b: spread(job.columnSum, columns, m) },
-    elapsed: performance.now() - start,
-    backend: chosen.name,
-  })
+  return Object.assign(
+    new PlanView(plan, chosen.name, kept ? undefined : { kind: 'relaxed', relaxation, potentials }),
+    {
+      ...fields,
+      dualValue: report[unbalancedField.dualValue],
+      gap: report[unbalancedField.gap],
+      mass: report[unbalancedField.mass],
+      potentials,
+      marginals: { a: spread(job.rowSum, rows, n), b: spread(job.columnSum, columns, m) },
+      elapsed: performance.now() - start,
+      backend: chosen.name,
+    },
+  )
 }
 
 /** values + by + factor log(weights) */

@@ -256,6 +256,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   add("streamRead", streamRead);
   exportLine(env, room);
   exportAssignment(env, room);
+  exportTransportDerivatives(env, room);
   exportRelaxedTransport(env, room);
   exportLightBridge(env, room);
   exportBarycenter(env, room);

@@ -9,6 +9,7 @@ void exportAssignment(Napi::Env env, Napi::Object room);
 
 // Methods with a file of their own, for the room's object.
 void exportLine(Napi::Env env, Napi::Object room);
+void exportTransportDerivatives(Napi::Env env, Napi::Object room);
 void exportRelaxedTransport(Napi::Env env, Napi::Object room);
 void exportLightBridge(Napi::Env env, Napi::Object room);
 void exportBarycenter(Napi::Env env, Napi::Object room);

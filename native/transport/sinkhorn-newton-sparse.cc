@@ -24,10 +24,11 @@ constexpr int kFallbackSweeps = 5;
 constexpr int kDenseSweeps = 2;
 constexpr double kWarmError = 0.2;  // at most, of a warm start in the stage that begins with it
 constexpr double kLargestTheta = 0.1, kLeastTheta = 1e-12;
-constexpr double kKeptFraction = 0.1;  // more kept entries than this make a sparse matrix no cheaper,
-constexpr size_t kKeptPerLine = 64;    // unless they are few
-constexpr double kMostBlocks = 10;     // of Sinkhorn iterations to wait for: Newton takes about as long
-constexpr double kInexactness = 0.1;   // of the Newton direction, at most
+constexpr double kKeptFraction = 0.1;          // more kept entries than this make a sparse matrix no cheaper,
+constexpr size_t kKeptPerLine = 64;            // unless they are few;
+constexpr size_t kMostKept = size_t{1} << 26;  // and that is as much as memory should take
+constexpr double kMostBlocks = 10;    // of Sinkhorn iterations to wait for: Newton takes about as long
+constexpr double kInexactness = 0.1;  // of the Newton direction, at most
 constexpr size_t kMostConjugateGradients = 2000;
 constexpr int kMostShifts = 6;
 constexpr double kLeastShare = 1e-20;  // of the mass, in the threshold of a row or column
@@ -206,9 +207,8 @@ class Adaptive {
     pass.g = point.g.data();
     pass.rowLog = rowLog_.data();
     pass.columnLog = columnLog_.data();
-    pass.most =
-        std::max(static_cast<size_t>(kKeptFraction * static_cast<double>(n_) * static_cast<double>(m_)),
-                 kKeptPerLine * (n_ + m_));
+    const double some = kKeptFraction * static_cast<double>(n_) * static_cast<double>(m_);
+    pass.most = std::min(std::max(static_cast<size_t>(some), kKeptPerLine * (n_ + m_)), kMostKept);
     for (double theta = std::min(kLargestTheta, std::max(point.error, leastTheta_));; theta *= 100) {
       theta = std::min(theta, kLargestTheta);
       pass.logTheta = std::log(theta);

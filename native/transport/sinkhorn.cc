@@ -6,7 +6,7 @@
 
 namespace extrema::transport {
 
-Context::Context(const Problem& p, unsigned threads, Monitor& m)
+Context::Context(const Problem& p, unsigned threads, Monitor& m, bool feasible)
     : problem(p),
       monitor(m),
       team(std::min(threads, rowChunks(p.n, p.m)), m),
@@ -15,7 +15,7 @@ Context::Context(const Problem& p, unsigned threads, Monitor& m)
       range(costRange(team, geometry, workspace)),
       mass(sum(p.a, p.n)) {
   geometry.borderCost = std::isfinite(range.least) ? range.least : 0;
-  if (range.forbids && !p.relaxed()) checkFeasible(problem, mass, monitor);
+  if (range.forbids && !p.relaxed() && !feasible) checkFeasible(problem, mass, monitor);
 }
 
 template <class T>

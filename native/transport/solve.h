@@ -52,7 +52,8 @@ void sinkhornNewtonSparse(const Problem& problem, const Options& options, double
 
 // Everything of a double solve that is set up once.
 struct Context {
-  Context(const Problem& problem, unsigned threads, Monitor& monitor);
+  // `feasible`: no need to look for a plan that avoids forbidden arcs.
+  Context(const Problem& problem, unsigned threads, Monitor& monitor, bool feasible = false);
   const Problem& problem;
   Monitor& monitor;
   Team team;

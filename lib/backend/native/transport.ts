@@ -6,6 +6,7 @@ import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
 import { nativeLowRank } from './low-rank.js'
 import { nativeKernel, type Runtime } from './runtime.js'
+import { nativeTransportDerivatives } from './transport-derivatives.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
 import { nativeSparsity } from './transport-sparsity.js'
 
@@ -72,6 +73,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
     ...nativeGromov(runtime, room),
     ...nativeLowRank(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
+    ...nativeTransportDerivatives(runtime, room),
     ...nativeRelaxedTransport(runtime, room),
     ...nativeSparsity(runtime, room),
     sinkhorn: solver('sinkhorn'),

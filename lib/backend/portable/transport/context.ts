@@ -53,7 +53,8 @@ export interface Context {
   monitor: Watch
 }
 
-export function* openContext(job: Omit<SolveJob, 'report'>, monitor: Watch): Work<Context> {
+/** `feasible`: no need to look for a plan that avoids forbidden arcs. */
+export function* openContext(job: Omit<SolveJob, 'report'>, monitor: Watch, feasible = false): Work<Context> {
   const { problem, settings, f, g } = job
   const { border } = problem
   const core =
@@ -64,6 +65,6 @@ export function* openContext(job: Omit<SolveJob, 'report'>, monitor: Watch): Wor
   const range = yield* costRange(plain, monitor)
   const cost =
     border === undefined ? plain : new BorderedRows(plain, border, Number.isFinite(range.least) ? range.least : 0)
-  if (range.forbids && !isRelaxed(problem)) yield* checkFeasible(problem, monitor)
+  if (range.forbids && !isRelaxed(problem) && !feasible) yield* checkFeasible(problem, monitor)
   return { problem, settings, f, g, cost, range, mass: sum(problem.a), report: new Report(job.history), monitor }
 }

@@ -1,5 +1,5 @@
 import type { Context } from './context.js'
-import type { Dual } from './dual.js'
+import type { Dual, DualPoint } from './dual.js'
 import { KernelSweep } from './kernel-sweep.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import type { NewtonSystem, PlanOperator } from './schur.js'
@@ -14,7 +14,7 @@ export class DenseOperator implements PlanOperator {
 
   constructor(
     private readonly context: Context,
-    private readonly dual: Dual,
+    private readonly dual: Pick<Dual, 'epsilon' | 'store'> & { point: Pick<DualPoint, 'f' | 'g'> },
     system: NewtonSystem,
   ) {
     this.eliminated = context.problem.n

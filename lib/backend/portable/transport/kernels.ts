@@ -4,6 +4,7 @@ import { Monitor, portableKernel, type Steps } from '../driver.js'
 import { assignment } from './assignment.js'
 import { portableBarycenter } from './barycenter.js'
 import type { Report } from './context.js'
+import { portableTransportDerivatives } from './derivative-kernels.js'
 import { portableGromov } from './gromov.js'
 import { portableLightBridge } from './light-bridge/kernels.js'
 import { portableLine } from './line.js'
@@ -68,6 +69,7 @@ export const portableTransport: TransportKernels = {
   ...portableGromov,
   ...portableLowRank,
   assignment: portableKernel(assignment),
+  ...portableTransportDerivatives,
   ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
   sinkhornNewtonSparse: solver(sinkhornNewtonSparse),

@@ -18,10 +18,13 @@ export class PointCloudRows implements CostRows {
   private constructor(
     readonly n: number,
     readonly m: number,
-    private readonly d: number,
-    private readonly metric: PointMetric,
-    private readonly x: Float64Array,
-    private readonly yT: Float64Array,
+    /** Of the copies of the points: even. */
+    readonly d: number,
+    readonly metric: PointMetric,
+    /** n × d */
+    readonly x: Float64Array,
+    /** d × m */
+    readonly yT: Float64Array,
     /** No cost is larger. */
     readonly diameter: number,
   ) {

@@ -35,8 +35,10 @@ const largestTheta = 0.1
 const smallestTheta = 1e-12
 /** More kept entries than this make a sparse matrix no cheaper… */
 const keptFraction = 0.1
-/** …unless they are few. */
+/** …unless they are few; */
 const keptPerLine = 64
+/** and this is as much as memory should take. */
+const mostKept = 2 ** 26
 /** Of Sinkhorn iterations to wait for: Newton with the whole plan takes about as long. */
 const mostBlocks = 10
 /** Of the Newton direction, at most. */
@@ -235,7 +237,7 @@ class Adaptive {
       const pass = new ThresholdPass(this.dual.epsilon, f, g, Math.log(theta))
       pass.rowLog = rowLog
       pass.columnLog = columnLog
-      pass.most = Math.max(Math.floor(keptFraction * n * m), keptPerLine * (n + m))
+      pass.most = Math.min(Math.max(Math.floor(keptFraction * n * m), keptPerLine * (n + m)), mostKept)
       this.kept = yield* thresholdPass(cost, pass, monitor)
       if (this.kept !== null) return true
       if (theta === largestTheta) return false
