@@ -77,7 +77,7 @@ const names: ReadonlySet<string> = new Set([
  *
  * with `features` the fused form, E(T) = (1 - alpha) <M, T> + alpha (the above).
  *
- * Without `epsilon` by Frank-Wolfe, whose plans are sparse; with it by iterated entropic transport. The problem is not
+ * Without `epsilon` by Frank-Wolfe, whose plans are sparse; this form takes n = m points of equal weight only. With it by iterated entropic transport. The problem is not
  * convex: the solution is a stationary point, and `starts` tries several. An iteration costs O(n² m + n m²), memory is
  * five n × m matrices.
  *
