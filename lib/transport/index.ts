@@ -30,6 +30,13 @@ export {
   gaussianTransportSync,
 } from './gaussian-transport.js'
 export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
+export {
+  type GromovWassersteinOptions,
+  type GromovWassersteinProblem,
+  type GromovWassersteinSolution,
+  gromovWasserstein,
+  gromovWassersteinSync,
+} from './gromov-wasserstein.js'
 export type { LightBridgeJson } from './light-bridge/json.js'
 export type {
   ConditionalPlan,
@@ -44,6 +51,12 @@ export type { PointsLike } from './light-bridge/points.js'
 export type { LightBridgeProblem, Sampler, SamplerSync } from './light-bridge/problem.js'
 export { lightBridge, lightBridgeFromJSON, lightBridgeSync } from './light-bridge.js'
 export type { LineOptions } from './line.js'
+export {
+  type LowRankOptions,
+  type LowRankSolution,
+  lowRankSinkhorn,
+  lowRankSinkhornSync,
+} from './low-rank-sinkhorn.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
 export type { TransportPlan } from './plan-view.js'

@@ -5,8 +5,10 @@ import { assignment } from './assignment.js'
 import { portableBarycenter } from './barycenter.js'
 import type { Report } from './context.js'
 import { portableTransportDerivatives } from './derivative-kernels.js'
+import { portableGromov } from './gromov.js'
 import { portableLightBridge } from './light-bridge/kernels.js'
 import { portableLine } from './line.js'
+import { portableLowRank } from './low-rank.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
@@ -64,6 +66,8 @@ function finish<T>(work: Work<T>): T {
 export const portableTransport: TransportKernels = {
   ...portableLine,
   ...portableBarycenter,
+  ...portableGromov,
+  ...portableLowRank,
   assignment: portableKernel(assignment),
   ...portableTransportDerivatives,
   ...portableRelaxedTransport,
