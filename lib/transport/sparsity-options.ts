@@ -123,7 +123,7 @@ export function checkSparsity(options: Partial<SparsityOptions>, kind: keyof typ
       maxIterations: whole('maxIterations', options.maxIterations, stochastic ? 10_000 : 500, 1),
       learningRate: positive('learningRate', options.learningRate, stochastic ? 1 : 0.01),
       batchSize: whole('batchSize', options.batchSize, 16, 1),
-      seed: Uint32Array.from(generator(options.seed ?? 0).state().key),
+      seed: Uint32Array.from(generator(options.seed === undefined ? 0 : options.seed).state().key),
       threads,
     },
     backend,
