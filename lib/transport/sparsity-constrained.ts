@@ -25,7 +25,7 @@ import type { SparsitySolution } from './sparsity-solution.js'
  * @throws {ExtremaError} as {@link sinkhorn}.
  *
  * Source: Liu, Puigcerver, Blondel 2023, "Sparsity-Constrained Optimal Transport" (arXiv 2209.15466). The continuation by
- * smoothing and the repairs are this package's: see docs/transport/sparsity-constrained.md.
+ * smoothing and the repair are this package's.
  */
 export async function sparsityConstrained(
   problem: TransportProblem,

@@ -48,14 +48,8 @@ export interface SparsitySolution extends Solution {
   stages: SparsityStage[]
   /** Evaluations of the dual, each over all n × m entries. */
   passes: number
-  /** With `repair`: whether the plan has exact marginals now, and for 'flow' no more entries than asked for. */
+  /** With `repair`: whether the plan has exact marginals now. */
   repaired?: boolean
-  /** Why not: no plan on these entries has the marginals, or those that have need more entries. */
-  repairFailure?: 'infeasible' | 'cardinality'
-  /** With `maxNonzeros: 1`: the dual was solved exactly, by the network simplex. */
-  exact?: boolean
-  /** In words. */
-  note?: string
   /** The n × m plan, formed now. */
   plan(): NdArray
   /** Its entries, read off now. */

@@ -72,7 +72,6 @@ describe('sparsityConstrained: bad input', () => {
         ['regularizer', 'quadratik', 'quadratic'],
         ['regularizer', 'entropic', 'entropy'],
         ['repair', 'rounding', 'round'],
-        ['repair', 'flows', 'flow'],
       ]) {
         const message = new RegExp(`^${name}: expected one of .+, got '${wrong}'; did you mean '${meant}'\\?$`)
         await refuses(good(), { ...options, [name]: wrong }, 'ERR_OPTION', message)
