@@ -80,6 +80,54 @@ export function toFloat64(name: string, value: VectorLike): Float64Array {
   return vector instanceof Float64Array ? vector : Float64Array.from(vector)
 }
 
+/** Refuses NaN and infinities in a vector, or in a row-major matrix of so many `columns`. Returns the values. */
+export function checkFinite<T extends FloatArray>(
+  name: string,
+  values: T,
+  { columns, what = 'number' }: { columns?: number; what?: string } = {},
+): T {
+  for (let k = 0; k < values.length; k++) {
+    if (Number.isFinite(values[k])) continue
+    const place = columns === undefined ? `[${k}]` : `[${Math.floor(k / columns)}][${k % columns}]`
+    throw new ExtremaError('ERR_NOT_FINITE', `${name}${place}: expected a finite ${what}, got ${values[k]}`)
+  }
+  return values
+}
+
+/** Below this many bytes input is copied, so that the caller may go on using the memory. */
+const copiedBytes = 2 ** 20
+
+export function copyIfSmall<T extends FloatArray>(data: T): T {
+  if (data.byteLength > copiedBytes || !(data.buffer instanceof ArrayBuffer)) return data
+  return (data.byteLength <= slabShare ? copyToSlab(data) : data.slice()) as T
+}
+
+/** The same in float64. */
+export function copyIfSmallFloat64(data: FloatArray): Float64Array {
+  return data instanceof Float64Array ? copyIfSmall(data) : Float64Array.from(data)
+}
+
+/** Tiny copies share a buffer, which nobody outside sees: a buffer of its own costs more than a small solve. */
+const slabBytes = 2 ** 14
+const slabShare = slabBytes / 8
+let slab = new ArrayBuffer(slabBytes)
+let slabUsed = 0
+
+function copyToSlab(data: FloatArray): FloatArray {
+  if (slabUsed + data.byteLength > slabBytes) {
+    slab = new ArrayBuffer(slabBytes)
+    slabUsed = 0
+  }
+  const offset = slabUsed
+  slabUsed += Math.ceil(data.byteLength / 8) * 8
+  const copy =
+    data instanceof Float32Array
+      ? new Float32Array(slab, offset, data.length)
+      : new Float64Array(slab, offset, data.length)
+  copy.set(data)
+  return copy
+}
+
 function copyNumbers(name: string, values: ArrayLike<number>): Float64Array {
   if (!isArrayLike(values)) {
     throw new ExtremaError('ERR_SHAPE', `${name}: expected a vector of numbers, got ${typeName(values)}`)

@@ -1,4 +1,4 @@
-import { type MatrixLike, type NdArray, shapeText, toDenseMatrix } from '../core/arrays.js'
+import { checkFinite, type MatrixLike, type NdArray, shapeText, toDenseMatrix } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe, nonNegative, oneOf, whole } from '../core/options.js'
 import { checkBits } from './allocate-bits.js'
@@ -96,11 +96,7 @@ export function readFinite(name: string, given: MatrixLike): Finite {
   if (rows === 0 || columns === 0) {
     throw new ExtremaError('ERR_SHAPE', `${name}: expected a non-empty matrix, got ${shapeText(rows, columns)}`)
   }
-  const bad = data.findIndex((value: number) => !Number.isFinite(value))
-  if (bad >= 0) {
-    const place = `${name}[${Math.floor(bad / columns)}][${bad % columns}]`
-    throw new ExtremaError('ERR_NOT_FINITE', `${place}: expected a finite number, got ${data[bad]}`)
-  }
+  checkFinite(name, data, { columns })
   return { data: data instanceof Float64Array ? data : Float64Array.from(data), rows, columns }
 }
 

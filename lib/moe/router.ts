@@ -1,4 +1,4 @@
-import { type MatrixLike, toDenseMatrix, toFloat64, type VectorLike } from '../core/arrays.js'
+import { checkFinite, type MatrixLike, toDenseMatrix, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { oneOf, positive, whole } from '../core/options.js'
 import { totalOf } from './capacity.js'
@@ -107,10 +107,4 @@ function vectorOf(name: string, values: VectorLike, length: number): Float64Arra
   const vector = toFloat64(name, values)
   if (vector.length === length) return vector
   throw new ExtremaError('ERR_SHAPE', `${name}: expected ${length} numbers, one for each expert, got ${vector.length}`)
-}
-
-function checkFinite(name: string, values: Float64Array): void {
-  const bad = values.findIndex((value) => !Number.isFinite(value))
-  if (bad < 0) return
-  throw new ExtremaError('ERR_NOT_FINITE', `${name}[${bad}]: expected a finite number, got ${values[bad]}`)
 }

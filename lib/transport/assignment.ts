@@ -2,7 +2,7 @@ import { kernels } from '../backend/index.js'
 import type { Control, Kernels } from '../backend/kernels.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
 import { type AssignmentJob, assignmentField, assignmentReportLength } from '../backend/transport-assignment.js'
-import { checkBuffer, type MatrixLike, shapeText, toDenseMatrix } from '../core/arrays.js'
+import { checkBuffer, copyIfSmall, type MatrixLike, shapeText, toDenseMatrix } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { flag, type SolverOptions } from '../core/options.js'
 import type { Solution } from '../core/solution.js'
@@ -31,9 +31,6 @@ export interface AssignmentSolution extends Solution {
 }
 
 const names: ReadonlySet<string> = new Set(['maximize', ...runNames.filter((name) => name !== 'threads')])
-
-/** Below this many bytes the cost is copied, so that the caller may go on using the memory. */
-const copiedBytes = 2 ** 20
 
 /**
  * Linear assignment: pair the rows and columns of an n × m cost matrix one to one, min(n, m) pairs, at least total cost.
@@ -78,11 +75,10 @@ function prepare(cost: MatrixLike, options: AssignmentOptions): Prepared {
   if (n === 0 || m === 0) {
     throw new ExtremaError('ERR_SHAPE', `cost: expected a non-empty matrix, got ${shapeText(n, m)}`)
   }
-  const isSmall = data.byteLength <= copiedBytes && data.buffer instanceof ArrayBuffer
   const job: AssignmentJob = {
     n,
     m,
-    cost: isSmall ? data.slice() : data,
+    cost: copyIfSmall(data),
     maximize,
     columns: new Int32Array(n),
     f: new Float64Array(n),

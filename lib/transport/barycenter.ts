@@ -2,13 +2,20 @@ import { kernels } from '../backend/index.js'
 import type { CostData } from '../backend/kernels.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
 import type { BarycenterJob, CostAxis } from '../backend/transport-barycenter.js'
-import { type MatrixLike, type NdArray, shapeText, toDenseMatrix, type VectorLike } from '../core/arrays.js'
+import {
+  copyIfSmallFloat64,
+  type MatrixLike,
+  type NdArray,
+  shapeText,
+  toDenseMatrix,
+  type VectorLike,
+} from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, flag, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
 import { type Solution, statuses } from '../core/solution.js'
 import { type GridCost, gridAxes, gridPoints, isGridCost } from './grid-cost.js'
 import { checkKept } from './plan-view.js'
-import { copyIfSmall, readWeights } from './problem.js'
+import { readWeights } from './problem.js'
 import { readShares, rescaled } from './shares.js'
 
 export interface BarycenterProblem {
@@ -145,8 +152,7 @@ function readCost(cost: BarycenterProblem['cost']): ReadCost {
       `cost: expected a non-empty square matrix or a gridCost, got ${shapeText(n, columns)}`,
     )
   }
-  const copy = copyIfSmall(data)
-  const kept = copy instanceof Float64Array ? copy : Float64Array.from(copy)
+  const kept = copyIfSmallFloat64(data)
   const whole: CostData = { n, m: n, metric: 'dense', x: kept, y: null, d: 0 }
   return { n, axes: [{ n, cost: kept, grid: false }], whole: () => whole }
 }

@@ -1,10 +1,10 @@
 import { kernels } from '../backend/index.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
 import type { ProjectionJob } from '../backend/transport-barycenter.js'
-import { type MatrixLike, type NdArray, shapeText, toDenseMatrix, toFloat64 } from '../core/arrays.js'
+import { copyIfSmall, type MatrixLike, type NdArray, shapeText, toDenseMatrix, toFloat64 } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe, positive, type SolverOptions } from '../core/options.js'
-import { checkPoints, checkProblem, copyIfSmall, type TransportProblem } from './problem.js'
+import { checkPoints, checkProblem, type TransportProblem } from './problem.js'
 import type { TransportSolution } from './solution.js'
 
 export type MapOptions = Pick<SolverOptions, 'threads' | 'signal' | 'onProgress' | 'backend'>

@@ -1,7 +1,14 @@
 import { type BackendName, kernels } from '../backend/index.js'
 import type { Control, SolveSettings } from '../backend/kernels.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
-import { type MatrixLike, type NdArray, shapeText, toDenseMatrix, type VectorLike } from '../core/arrays.js'
+import {
+  checkFinite,
+  type MatrixLike,
+  type NdArray,
+  shapeText,
+  toDenseMatrix,
+  type VectorLike,
+} from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
 import type { Solution, Status } from '../core/solution.js'
@@ -291,11 +298,7 @@ function readPoints(name: string, given: MatrixLike, d: number | undefined) {
     const wanted = d === undefined ? 'non-empty n×d points' : `n×${d} points`
     throw new ExtremaError('ERR_SHAPE', `${name}: expected ${wanted}, got ${shapeText(rows, columns)}`)
   }
-  const bad = data.findIndex((value: number) => !Number.isFinite(value))
-  if (bad >= 0) {
-    const where = `${name}[${Math.floor(bad / columns)}][${bad % columns}]`
-    throw new ExtremaError('ERR_NOT_FINITE', `${where}: expected a finite coordinate, got ${data[bad]}`)
-  }
+  checkFinite(name, data, { columns, what: 'coordinate' })
   return { data: Float64Array.from(data), rows, columns }
 }
 

@@ -1,4 +1,4 @@
-import { type MatrixLike, shapeText, toDenseMatrix, toFloat64, type VectorLike } from '../core/arrays.js'
+import { checkFinite, type MatrixLike, shapeText, toDenseMatrix, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, type SolverOptions } from '../core/options.js'
 import { congruence, matrixFunction, multiply, symmetrized, trace } from '../linear/dense.js'
@@ -38,10 +38,7 @@ export function readGaussian(name: string, given: Gaussian, dimension?: number):
   if (d === 0 || (dimension !== undefined && d !== dimension)) {
     throw new ExtremaError('ERR_SHAPE', `${name}.mean: expected ${dimension ?? 'at least one'} numbers, got ${d}`)
   }
-  const bad = mean.findIndex((value) => !Number.isFinite(value))
-  if (bad >= 0) {
-    throw new ExtremaError('ERR_NOT_FINITE', `${name}.mean[${bad}]: expected a finite number, got ${mean[bad]}`)
-  }
+  checkFinite(`${name}.mean`, mean)
   const { data, rows, columns } = toDenseMatrix(`${name}.covariance`, given.covariance)
   if (rows !== d || columns !== d) {
     throw new ExtremaError(
@@ -55,12 +52,9 @@ export function readGaussian(name: string, given: Gaussian, dimension?: number):
 }
 
 function checkSymmetric(name: string, matrix: Float64Array, d: number): void {
+  checkFinite(name, matrix, { columns: d })
   let scale = 0
   for (let k = 0; k < matrix.length; k++) {
-    if (!Number.isFinite(matrix[k])) {
-      const where = `${name}[${Math.floor(k / d)}][${k % d}]`
-      throw new ExtremaError('ERR_NOT_FINITE', `${where}: expected a finite number, got ${matrix[k]}`)
-    }
     scale = Math.max(scale, Math.abs(matrix[k]))
   }
   for (let i = 0; i < d; i++) {

@@ -1,6 +1,13 @@
 import type { GromovScanJob } from '../backend/transport-gromov.js'
 import { scanField, scanReportLength } from '../backend/transport-gromov.js'
-import { checkBuffer, type MatrixLike, shapeText, toDenseMatrix, type VectorLike } from '../core/arrays.js'
+import {
+  checkBuffer,
+  copyIfSmallFloat64,
+  type MatrixLike,
+  shapeText,
+  toDenseMatrix,
+  type VectorLike,
+} from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe } from '../core/options.js'
 import { balance, readWeights } from './problem.js'
@@ -42,9 +49,6 @@ export interface CheckedGromov {
 
 const names: ReadonlySet<string> = new Set(['source', 'target', 'a', 'b', 'features'])
 
-/** Below this many bytes a matrix is copied, so that the caller may go on using the memory. */
-const copiedBytes = 2 ** 20
-
 export function checkGromovProblem(problem: GromovWassersteinProblem): CheckedGromov {
   if (typeof problem !== 'object' || problem === null) {
     throw new ExtremaError('ERR_SHAPE', `problem: expected { source, target, … }, got ${describe(problem)}`)
@@ -79,19 +83,14 @@ function readSquare(name: string, given: MatrixLike): { data: Float64Array; size
   if (rows !== columns || rows === 0) {
     throw new ExtremaError('ERR_SHAPE', `${name}: expected a square matrix, got ${shapeText(rows, columns)}`)
   }
-  return { data: own(data), size: rows }
+  return { data: copyIfSmallFloat64(data), size: rows }
 }
 
 /** An n × m matrix of finite numbers; that they are finite is for a scan to find out. */
 export function readRectangle(name: string, given: MatrixLike, n: number, m: number): Float64Array {
   const { data, rows, columns } = toDenseMatrix(name, given)
-  if (rows === n && columns === m) return own(data)
+  if (rows === n && columns === m) return copyIfSmallFloat64(data)
   throw new ExtremaError('ERR_SHAPE', `${name}: expected ${shapeText(n, m)}, got ${shapeText(rows, columns)}`)
-}
-
-function own(data: Float64Array | Float32Array): Float64Array {
-  if (data instanceof Float32Array) return new Float64Array(data)
-  return data.byteLength > copiedBytes || !(data.buffer instanceof ArrayBuffer) ? data : data.slice()
 }
 
 /** Large matrices are borrowed: whoever has transferred them away in the meantime gets an error. */

@@ -1,4 +1,4 @@
-import { type MatrixLike, shapeText, toDenseMatrix, toFloat64, type VectorLike } from '../core/arrays.js'
+import { checkFinite, type MatrixLike, shapeText, toDenseMatrix, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, positive, type SolverOptions } from '../core/options.js'
 import { balance, readWeights } from './problem.js'
@@ -38,7 +38,7 @@ export function checkLineSamples(problem: Given<VectorLike>): Samples {
   const [x, y] = (['x', 'y'] as const).map((side) => {
     const values = toFloat64(side, problem[side]).slice()
     if (values.length === 0) throw new ExtremaError('ERR_SHAPE', `${side}: expected at least one number, got none`)
-    return checkFinite(values, (k) => `${side}[${k}]`)
+    return checkFinite(side, values, { what: 'coordinate' })
   })
   return withWeights(problem, x, y, 1)
 }
@@ -53,15 +53,9 @@ export function checkCloudSamples(problem: Given<MatrixLike>): Samples {
   }
   const d = x.columns
   const [source, target] = [x, y].map(({ data }, side) =>
-    checkFinite(Float64Array.from(data), (k) => `${'xy'[side]}[${Math.floor(k / d)}][${k % d}]`),
+    checkFinite('xy'[side], Float64Array.from(data), { columns: d, what: 'coordinate' }),
   )
   return withWeights(problem, source, target, d)
-}
-
-export function checkFinite(values: Float64Array, place: (k: number) => string): Float64Array {
-  const bad = values.findIndex((value) => !Number.isFinite(value))
-  if (bad < 0) return values
-  throw new ExtremaError('ERR_NOT_FINITE', `${place(bad)}: expected a finite coordinate, got ${values[bad]}`)
 }
 
 function withWeights(problem: Given<unknown>, x: Float64Array, y: Float64Array, d: number): Samples {

@@ -1,7 +1,7 @@
 import type { BackendName } from '../backend/index.js'
 import type { Control, SolveSettings } from '../backend/kernels.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
-import { toFloat64, type VectorLike } from '../core/arrays.js'
+import { checkFinite, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, flag, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
 
@@ -120,9 +120,6 @@ export function startPotential(
   if (given.length !== length) {
     throw new ExtremaError('ERR_SHAPE', `warmStart.${name}: expected ${length} numbers, got ${given.length}`)
   }
-  const bad = given.findIndex((value) => !Number.isFinite(value))
-  if (bad >= 0) {
-    throw new ExtremaError('ERR_NOT_FINITE', `warmStart.${name}[${bad}]: expected a finite number, got ${given[bad]}`)
-  }
+  checkFinite(`warmStart.${name}`, given)
   return kept === null ? given.slice() : Float64Array.from(kept, (i) => given[i])
 }

@@ -1,5 +1,7 @@
 import { type Metric, metrics, type TransportProblemData } from '../backend/kernels.js'
 import {
+  checkFinite,
+  copyIfSmall,
   type FloatArray,
   type MatrixLike,
   shapeText,
@@ -60,11 +62,7 @@ export function pointCloud(x: MatrixLike, y: MatrixLike, options: { cost?: Point
 }
 
 export function checkPoints(name: string, data: FloatArray, dimension: number, metric: PointMetric): void {
-  for (let k = 0; k < data.length; k++) {
-    if (Number.isFinite(data[k])) continue
-    const where = `${name}[${Math.floor(k / dimension)}][${k % dimension}]`
-    throw new ExtremaError('ERR_NOT_FINITE', `${where}: expected a finite coordinate, got ${data[k]}`)
-  }
+  checkFinite(name, data, { columns: dimension, what: 'coordinate' })
   if (metric !== 'cosine') return
   for (let i = 0; i < data.length; i += dimension) {
     if (data.subarray(i, i + dimension).some((value) => value !== 0)) continue
@@ -90,9 +88,6 @@ export interface CheckedProblem {
 }
 
 const problemNames: ReadonlySet<string> = new Set(['cost', 'a', 'b'])
-
-/** Below this many bytes the cost is copied, so that the caller may go on using the memory. */
-const copiedBytes = 2 ** 20
 
 /** `balanced`: the totals of a and b have to agree. */
 export function checkProblem(problem: TransportProblem, copySmall: boolean, balanced = true): CheckedProblem {
@@ -149,32 +144,6 @@ function readPoints(cost: PointCloudCost, copySmall: boolean): CostPart {
 
 function asMatrix(cloud: PointCloudCost['x']): MatrixLike {
   return { data: cloud?.data, shape: [cloud?.rows, cloud?.columns] }
-}
-
-export function copyIfSmall(data: FloatArray): FloatArray {
-  if (data.byteLength > copiedBytes || !(data.buffer instanceof ArrayBuffer)) return data
-  return data.byteLength <= slabShare ? copyToSlab(data) : data.slice()
-}
-
-/** Tiny copies share a buffer, which nobody outside sees: a buffer of its own costs more than a small solve. */
-const slabBytes = 2 ** 14
-const slabShare = slabBytes / 8
-let slab = new ArrayBuffer(slabBytes)
-let slabUsed = 0
-
-function copyToSlab(data: FloatArray): FloatArray {
-  if (slabUsed + data.byteLength > slabBytes) {
-    slab = new ArrayBuffer(slabBytes)
-    slabUsed = 0
-  }
-  const offset = slabUsed
-  slabUsed += Math.ceil(data.byteLength / 8) * 8
-  const copy =
-    data instanceof Float32Array
-      ? new Float32Array(slab, offset, data.length)
-      : new Float64Array(slab, offset, data.length)
-  copy.set(data)
-  return copy
 }
 
 export interface Weights {

@@ -45,10 +45,10 @@ export function historyOf(wanted: boolean, maxIterations: number): Float64Array 
   return wanted ? new Float64Array(Math.min(maxIterations, longestHistory)) : null
 }
 
-/** Values of the nodes with weight at the original nodes, zero elsewhere. */
-export function spread(values: Float64Array, indices: Int32Array | null, length: number): Float64Array {
+/** Values of the nodes with weight at the original nodes, `rest` elsewhere. */
+export function spread(values: Float64Array, indices: Int32Array | null, length: number, rest = 0): Float64Array {
   if (indices === null) return values
-  const out = new Float64Array(length)
+  const out = new Float64Array(length).fill(rest)
   indices.forEach((index, k) => {
     out[index] = values[k]
   })

@@ -1,6 +1,6 @@
-import { reportField } from '../backend/kernels.js'
-import { type Solution, type Status, statuses } from '../core/solution.js'
+import type { Solution, Status } from '../core/solution.js'
 import { type PlanSource, PlanView, type TransportPlan } from './plan-view.js'
+import { solverFields } from './report.js'
 
 /** Bounds of unregularised transport: `dual <= min <C,P> <= primal`. */
 export interface Certificate {
@@ -69,24 +69,20 @@ export class EntropicSolution extends PlanView implements TransportSolution {
 
   constructor(parts: SolutionParts) {
     super(parts.plan, parts.backend)
-    const { report } = parts
-    this.status = statuses[report[reportField.status]]
-    this.iterations = report[reportField.iterations]
-    this.passes = report[reportField.passes]
-    this.residual = report[reportField.marginalError]
-    this.marginalError = this.residual
-    this.value = report[reportField.value]
+    const fields = solverFields(parts.report, parts.certificate, parts.history)
+    this.status = fields.status
+    this.iterations = fields.iterations
+    this.passes = fields.passes
+    this.residual = fields.residual
+    this.marginalError = fields.residual
+    this.value = fields.value
     this.epsilon = parts.plan.epsilon
-    this.regularizedValue = report[reportField.regularizedValue]
+    this.regularizedValue = fields.regularizedValue
     this.potentials = parts.potentials
     this.elapsed = parts.elapsed
     this.backend = parts.backend
-    if (parts.certificate) {
-      const primal = report[reportField.primal]
-      const dual = report[reportField.dual]
-      this.certificate = { primal, dual, gap: primal - dual }
-    }
-    if (parts.newton) this.newtonIterations = report[reportField.newtonIterations]
-    if (parts.history !== null) this.history = parts.history.slice(0, report[reportField.historyLength])
+    if (fields.certificate !== undefined) this.certificate = fields.certificate
+    if (parts.newton) this.newtonIterations = fields.newtonIterations
+    if (fields.history !== undefined) this.history = fields.history
   }
 }

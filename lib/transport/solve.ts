@@ -3,7 +3,6 @@ import {
   type BatchJob,
   type Control,
   type Kernels,
-  reportField,
   reportLength,
   type SolveJob,
   type TransformJob,
@@ -13,11 +12,10 @@ import { describe } from '../core/options.js'
 import { type CheckedOptions, startPotential } from './options.js'
 import { checkKept } from './plan-view.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
+import { historyOf, spread } from './report.js'
 import { EntropicSolution, type TransportSolution } from './solution.js'
 
 export type Method = 'sinkhorn' | 'sinkhornNewtonSparse'
-
-const longestHistory = 1_000_000
 
 /** Reports whose numbers have been read: allocating one costs as much as a small solve. */
 const reports: Float64Array[] = []
@@ -41,7 +39,7 @@ function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
     f: startPotential('f', options.warmStart, checked.n, checked.rows),
     g: startPotential('g', options.warmStart, checked.m, checked.columns),
     report: reports.pop() ?? new Float64Array(reportLength),
-    history: options.history ? new Float64Array(Math.min(options.settings.maxIterations, longestHistory)) : null,
+    history: historyOf(options.history, options.settings.maxIterations),
   }
   const { control } = options
   return { problem: checked, options, kernels: kernels(options.backend), job, control, start }
@@ -149,15 +147,8 @@ interface Potentials {
 /** Puts the potentials of the reduced problem at the original nodes; nodes without weight get -Infinity for now. */
 export function expand(problem: CheckedProblem, f: Float64Array, g: Float64Array): Potentials {
   if (problem.rows === null || problem.columns === null) return { f, g }
-  return { f: scatter(f, problem.rows, problem.n), g: scatter(g, problem.columns, problem.m) }
-}
-
-function scatter(values: Float64Array, indices: Int32Array, length: number): Float64Array {
-  const out = new Float64Array(length).fill(Number.NEGATIVE_INFINITY)
-  indices.forEach((index, k) => {
-    out[index] = values[k]
-  })
-  return out
+  const { n, m, rows, columns } = problem
+  return { f: spread(f, rows, n, Number.NEGATIVE_INFINITY), g: spread(g, columns, m, Number.NEGATIVE_INFINITY) }
 }
 
 /** The c-transforms that give nodes without weight a potential; the columns' takes in what the rows' has filled in. */
@@ -206,10 +197,6 @@ function makeSolution(
   history: Float64Array | null,
   elapsed: number,
 ): TransportSolution {
-  // All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since.
-  if (Number.isNaN(report[reportField.marginalError])) {
-    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
-  }
   const { epsilon, threads, certificate } = options.settings
   const plan = {
     cost: problem.full,

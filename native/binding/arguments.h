@@ -6,29 +6,17 @@ namespace extrema {
 
 // Views of borrowed JS memory. The façade has checked types and lengths; a binding only takes pointers.
 
-struct Doubles {
-  double* data = nullptr;
+template <class T>
+struct View {
+  T* data = nullptr;
   size_t size = 0;
 };
-// Null and undefined give an empty view.
-inline Doubles float64s(const Napi::Value& value) {
-  void* data = nullptr;
-  size_t length = 0;
-  napi_typedarray_type type;
-  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok) {
-    if (value.IsNull() || value.IsUndefined()) return {};
-    throw Napi::TypeError::New(value.Env(), "expected a typed array");
-  }
-  if (type != napi_float64_array) throw Napi::TypeError::New(value.Env(), "expected a Float64Array");
-  return {static_cast<double*>(data), length};
-}
+using Doubles = View<double>;
+using Int32s = View<int32_t>;
 
-struct Int32s {
-  int32_t* data = nullptr;
-  size_t size = 0;
-};
 // Null and undefined give an empty view.
-inline Int32s int32s(const Napi::Value& value) {
+template <class T>
+View<T> typedView(const Napi::Value& value, napi_typedarray_type wanted, const char* expected) {
   void* data = nullptr;
   size_t length = 0;
   napi_typedarray_type type;
@@ -36,8 +24,14 @@ inline Int32s int32s(const Napi::Value& value) {
     if (value.IsNull() || value.IsUndefined()) return {};
     throw Napi::TypeError::New(value.Env(), "expected a typed array");
   }
-  if (type != napi_int32_array) throw Napi::TypeError::New(value.Env(), "expected an Int32Array");
-  return {static_cast<int32_t*>(data), length};
+  if (type != wanted) throw Napi::TypeError::New(value.Env(), expected);
+  return {static_cast<T*>(data), length};
+}
+inline Doubles float64s(const Napi::Value& value) {
+  return typedView<double>(value, napi_float64_array, "expected a Float64Array");
+}
+inline Int32s int32s(const Napi::Value& value) {
+  return typedView<int32_t>(value, napi_int32_array, "expected an Int32Array");
 }
 
 // Either precision, without asking twice.

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <iterator>
+
 #include "binding/arguments.h"
-#include "transport/problem.h"
+#include "transport/solve.h"
 
 namespace extrema {
 
@@ -24,6 +27,42 @@ inline transport::Problem readCost(const double* p, const Napi::Value& x, const 
     problem.y32 = second.as32;
   }
   return problem;
+}
+
+// What the numbers of an entropic call begin with, behind its cost.
+namespace entropic {
+enum Parameter : size_t { kEpsilon = 4, kThreads, kTolerance, kMaxIterations, kOwn };
+}
+
+inline transport::Problem readEntropicProblem(const double* p, const Napi::Value& x, const Napi::Value& y) {
+  transport::Problem problem = readCost(p, x, y);
+  problem.epsilon = p[entropic::kEpsilon];
+  return problem;
+}
+
+// The options that all entropic solvers have.
+inline transport::Options readLimits(const double* p) {
+  transport::Options options;
+  options.threads = static_cast<unsigned>(p[entropic::kThreads]);
+  options.tolerance = p[entropic::kTolerance];
+  options.maxIterations = p[entropic::kMaxIterations];
+  return options;
+}
+
+// The fields of every solver's report, as `reportField` in lib/backend/kernels.ts counts them.
+constexpr size_t kReportLength = 10;
+inline void writeReport(const transport::Report& report, size_t historyCount, double* out) {
+  const double fields[kReportLength] = {static_cast<double>(report.status),
+                                        report.iterations,
+                                        report.newtonIterations,
+                                        report.passes,
+                                        report.marginalError,
+                                        report.value,
+                                        report.regularizedValue,
+                                        report.primal,
+                                        report.dual,
+                                        static_cast<double>(historyCount)};
+  std::copy(std::begin(fields), std::end(fields), out);
 }
 
 }  // namespace extrema

@@ -11,31 +11,13 @@ namespace extrema {
 namespace {
 
 // The numbers of a call, laid out as in lib/backend/native/transport-derivatives.ts.
+using namespace entropic;
 enum Parameter : size_t {
-  kCost,
-  kEpsilon = 4,
-  kThreads,
-  kTolerance,
-  kMaxIterations,
-  kTranspose = kTolerance,
-  kRank = kMaxIterations + 1,
+  kRank = kOwn,
   kBorderRow,
   kBorderColumn,
+  kTranspose = kTolerance,
 };
-
-transport::Problem readProblem(const double* p, const Napi::Value& x, const Napi::Value& y) {
-  transport::Problem problem = readCost(p + kCost, x, y);
-  problem.epsilon = p[kEpsilon];
-  return problem;
-}
-
-transport::Options readOptions(const double* p) {
-  transport::Options options;
-  options.threads = static_cast<unsigned>(p[kThreads]);
-  options.tolerance = p[kTolerance];
-  options.maxIterations = p[kMaxIterations];
-  return options;
-}
 
 // (dense) or (left, right), or nulls
 transport::PlanWeight readWeight(const double* p, const Napi::Value& dense, const Napi::Value& left,
@@ -51,9 +33,9 @@ transport::PlanWeight readWeight(const double* p, const Napi::Value& dense, cons
 // (job, wantsProgress, timeLimit, parameters, x, y, a, f, report, name)
 Napi::Value symmetric(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  transport::Problem problem = readProblem(parameters, info[4], info[5]);
+  transport::Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   problem.a = problem.b = float64s(info[6]).data;
-  const transport::Options options = readOptions(parameters);
+  const transport::Options options = readLimits(parameters);
   double *f = float64s(info[7]).data, *out = float64s(info[8]).data;
   const std::string name = info[9].As<Napi::String>().Utf8Value();
   return launch(info, [=](Monitor& monitor) {
@@ -73,7 +55,7 @@ Napi::Value symmetric(const Napi::CallbackInfo& info) {
 // (job, wantsProgress, timeLimit, parameters, x, y, potential, out)
 Napi::Value softTransform(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  const transport::Problem problem = readProblem(parameters, info[4], info[5]);
+  const transport::Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   const unsigned threads = static_cast<unsigned>(parameters[kThreads]);
   const bool transpose = parameters[kTranspose] != 0;
   const double* potential = float64s(info[6]).data;
@@ -86,7 +68,7 @@ Napi::Value softTransform(const Napi::CallbackInfo& info) {
 // (job, wantsProgress, timeLimit, parameters, x, y, f, g, alpha, beta, dense, left, right, out)
 Napi::Value pointGradient(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  const transport::Problem problem = readProblem(parameters, info[4], info[5]);
+  const transport::Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   const unsigned threads = static_cast<unsigned>(parameters[kThreads]);
   const double *f = float64s(info[6]).data, *g = float64s(info[7]).data;
   const double *alpha = float64s(info[8]).data, *beta = float64s(info[9]).data;
@@ -101,12 +83,12 @@ Napi::Value pointGradient(const Napi::CallbackInfo& info) {
 // costGradient, report)
 Napi::Value planVjp(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  transport::Problem problem = readProblem(parameters, info[4], info[5]);
+  transport::Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   problem.borderRow = parameters[kBorderRow] != 0;
   problem.borderColumn = parameters[kBorderColumn] != 0;
   problem.a = float64s(info[6]).data;
   problem.b = float64s(info[7]).data;
-  const transport::Options options = readOptions(parameters);
+  const transport::Options options = readLimits(parameters);
   const double *f = float64s(info[8]).data, *g = float64s(info[9]).data;
   const double *bendA = float64s(info[10]).data, *bendB = float64s(info[11]).data;
   const transport::PlanWeight weight = readWeight(parameters, info[12], info[13], info[14]);

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "binding/jobs.h"
 #include "binding/transport-arguments.h"
 #include "binding/transport.h"
@@ -11,13 +9,9 @@ namespace extrema {
 namespace {
 
 // The numbers of a call, laid out as in lib/backend/native/transport-relaxed.ts.
+using namespace entropic;
 enum Parameter : size_t {
-  kCost,
-  kEpsilon = 4,
-  kThreads,
-  kTolerance,
-  kMaxIterations,
-  kCertificate,
+  kCertificate = kOwn,
   kPenaltyA,
   kPenaltyB,
   kProductReference,
@@ -25,36 +19,18 @@ enum Parameter : size_t {
 };
 
 transport::Options readOptions(const double* p) {
-  transport::Options options;
-  options.threads = static_cast<unsigned>(p[kThreads]);
-  options.tolerance = p[kTolerance];
-  options.maxIterations = p[kMaxIterations];
+  transport::Options options = readLimits(p);
   options.certificate = p[kCertificate] != 0;
   return options;
 }
 
 // Fields of a report beyond those of every solver.
-enum ReportField : size_t { kDualValue = 10, kGap, kMovedMass, kTranslation };
-
-void writeReport(const transport::Report& report, const transport::History& history, double* out) {
-  const double fields[] = {static_cast<double>(report.status),
-                           report.iterations,
-                           report.newtonIterations,
-                           report.passes,
-                           report.marginalError,
-                           report.value,
-                           report.regularizedValue,
-                           report.primal,
-                           report.dual,
-                           static_cast<double>(history.count())};
-  std::copy(std::begin(fields), std::end(fields), out);
-}
+enum ReportField : size_t { kDualValue = kReportLength, kGap, kMovedMass, kTranslation };
 
 // (job, wantsProgress, timeLimit, parameters, x, y, a, b, f, g, rowSum, columnSum, report, history)
 Napi::Value unbalanced(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  transport::Problem problem = readCost(parameters + kCost, info[4], info[5]);
-  problem.epsilon = parameters[kEpsilon];
+  transport::Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   problem.penaltyA = parameters[kPenaltyA];
   problem.penaltyB = parameters[kPenaltyB];
   problem.productReference = parameters[kProductReference] != 0;
@@ -69,7 +45,7 @@ Napi::Value unbalanced(const Napi::CallbackInfo& info) {
     transport::UnbalancedReport report;
     transport::History history(kept.data, kept.size);
     transport::unbalanced(problem, options, f, g, rowSum, columnSum, report, history, monitor);
-    writeReport(report, history, out);
+    writeReport(report, history.count(), out);
     out[kDualValue] = report.dualValue;
     out[kGap] = report.gap;
     out[kMovedMass] = report.mass;
@@ -80,8 +56,7 @@ Napi::Value unbalanced(const Napi::CallbackInfo& info) {
 // (job, wantsProgress, timeLimit, parameters, x, y, a, b, f, g, price, rowSum, columnSum, report, history)
 Napi::Value partial(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  transport::Problem problem = readCost(parameters + kCost, info[4], info[5]);
-  problem.epsilon = parameters[kEpsilon];
+  transport::Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   problem.a = float64s(info[6]).data;
   problem.b = float64s(info[7]).data;
   const double mass = parameters[kMass];
@@ -94,7 +69,7 @@ Napi::Value partial(const Napi::CallbackInfo& info) {
     transport::PartialReport report;
     transport::History history(kept.data, kept.size);
     transport::partial(problem, mass, options, f, g, price, rowSum, columnSum, report, history, monitor);
-    writeReport(report, history, out);
+    writeReport(report, history.count(), out);
     out[kMovedMass] = report.mass;
   });
 }

@@ -21,16 +21,10 @@ using Solver = void (*)(const Problem&, const Options&, double*, double*, transp
                         transport::History&, Monitor&);
 
 // The numbers of a call come in one array, laid out as in lib/backend/native/transport.ts.
+using namespace entropic;
 enum Parameter : size_t {
-  kN,
-  kM,
-  kD,
-  kMetric,
-  kEpsilon,
-  kThreads,
-  kTolerance,
-  kMaxIterations,
-  kFloat32,
+  kMetric = 3,
+  kFloat32 = kOwn,
   kCertificate,
   kPaper,
   kSinkhornIterations,
@@ -38,19 +32,9 @@ enum Parameter : size_t {
   kTranspose = kTolerance,
   kThreshold = kTolerance,
 };
-constexpr size_t kReportLength = 10;
-
-Problem readProblem(const double* p, const Napi::Value& x, const Napi::Value& y) {
-  Problem problem = readCost(p + kN, x, y);
-  problem.epsilon = p[kEpsilon];
-  return problem;
-}
 
 Options readOptions(const double* p) {
-  Options options;
-  options.threads = static_cast<unsigned>(p[kThreads]);
-  options.tolerance = p[kTolerance];
-  options.maxIterations = p[kMaxIterations];
+  Options options = readLimits(p);
   options.float32 = p[kFloat32] != 0;
   options.certificate = p[kCertificate] != 0;
   options.paper = p[kPaper] != 0;
@@ -59,25 +43,11 @@ Options readOptions(const double* p) {
   return options;
 }
 
-void writeReport(const transport::Report& report, size_t historyCount, double* out) {
-  const double fields[kReportLength] = {static_cast<double>(report.status),
-                                        report.iterations,
-                                        report.newtonIterations,
-                                        report.passes,
-                                        report.marginalError,
-                                        report.value,
-                                        report.regularizedValue,
-                                        report.primal,
-                                        report.dual,
-                                        static_cast<double>(historyCount)};
-  std::copy_n(fields, kReportLength, out);
-}
-
 // (job, wantsProgress, timeLimit, parameters, x, y, a, b, f, g, report, history)
 template <Solver kSolve>
 Napi::Value solve(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  Problem problem = readProblem(parameters, info[4], info[5]);
+  Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   problem.a = float64s(info[6]).data;
   problem.b = float64s(info[7]).data;
   const Options options = readOptions(parameters);
@@ -150,7 +120,7 @@ Napi::Value batch(const Napi::CallbackInfo& info) {
     std::copy_n(shapes.data + 4 * size_t{k}, 4, own);
     own[kEpsilon] = parameters[kEpsilon];
     const bool dense = static_cast<Metric>(static_cast<int>(own[kMetric])) == Metric::dense;
-    Problem problem = readProblem(own, x.Get(k), dense ? info.Env().Null() : y.Get(k));
+    Problem problem = readEntropicProblem(own, x.Get(k), dense ? info.Env().Null() : y.Get(k));
     problem.a = a;
     problem.b = b;
     a += problem.n;
@@ -168,7 +138,7 @@ Napi::Value batch(const Napi::CallbackInfo& info) {
 // (job, wantsProgress, timeLimit, parameters, x, y, f, g, out)
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  const Problem problem = readProblem(parameters, info[4], info[5]);
+  const Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   const unsigned threads = static_cast<unsigned>(parameters[kThreads]);
   const double *f = float64s(info[6]).data, *g = float64s(info[7]).data;
   double* out = float64s(info[8]).data;
@@ -178,7 +148,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
 // (job, wantsProgress, timeLimit, parameters, x, y, f, g, v, out)
 Napi::Value apply(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  const Problem problem = readProblem(parameters, info[4], info[5]);
+  const Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   const unsigned threads = static_cast<unsigned>(parameters[kThreads]);
   const bool transpose = parameters[kTranspose] != 0;
   const double *f = float64s(info[6]).data, *g = float64s(info[7]).data;
@@ -192,7 +162,7 @@ Napi::Value apply(const Napi::CallbackInfo& info) {
 // (job, wantsProgress, timeLimit, parameters, x, y, potential, out)
 Napi::Value transform(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
-  const Problem problem = readProblem(parameters, info[4], info[5]);
+  const Problem problem = readEntropicProblem(parameters, info[4], info[5]);
   const unsigned threads = static_cast<unsigned>(parameters[kThreads]);
   const bool transpose = parameters[kTranspose] != 0;
   const double* potential = float64s(info[6]).data;
@@ -207,7 +177,7 @@ Napi::Value sparsePlan(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const double* parameters = float64s(info[0]).data;
-    const Problem problem = readProblem(parameters, info[1], info[2]);
+    const Problem problem = readEntropicProblem(parameters, info[1], info[2]);
     Monitor monitor;
     const transport::Sparse kept =
         transport::sparsePlan(problem, static_cast<unsigned>(parameters[kThreads]), parameters[kThreshold],

@@ -21,16 +21,6 @@ constexpr double kShift = 1e-14;  // of the mean diagonal
 constexpr int kMostRefinements = 4;
 constexpr double kLeastTolerance = 1e-15;  // of conjugate gradients: what is left is rounding
 
-struct Reader {
-  Reader(const Problem& problem, unsigned threads, Monitor& monitor)
-      : team(std::min(threads, rowChunks(problem.n, problem.m)), monitor),
-        geometry(problem),
-        workspace(geometry, team.size()) {}
-  Team team;
-  Geometry<double> geometry;
-  Workspace<double> workspace;
-};
-
 // right^T, row-major, as a pass reads it.
 Aligned<double> transposed(const double* matrix, size_t rows, size_t columns) {
   Aligned<double> out(rows * columns);
@@ -306,7 +296,7 @@ class Vjp {
 
 void softTransform(const Problem& problem, unsigned threads, bool transpose, const double* potential,
                    double* out, Monitor& monitor) {
-  Reader reader(problem, threads, monitor);
+  PlanReader reader(problem, threads, monitor);
   if (transpose) {
     softColumns(reader.team, reader.geometry, reader.workspace, problem.epsilon, potential, out);
   } else {
@@ -317,7 +307,7 @@ void softTransform(const Problem& problem, unsigned threads, bool transpose, con
 void pointGradient(const Problem& problem, unsigned threads, const double* f, const double* g,
                    const double* alpha, const double* beta, const PlanWeight& weight, double* out,
                    Monitor& monitor) {
-  Reader reader(problem, threads, monitor);
+  PlanReader reader(problem, threads, monitor);
   WeightedPass pass;
   pass.epsilon = problem.epsilon;
   pass.f = f;

@@ -61,17 +61,20 @@ void merge(const int32_t* xOrder, const double* a, size_t n, const int32_t* yOrd
 
 }  // namespace
 
+LineSort::LineSort(size_t n)
+    : keys_(n), otherKeys_(n), order_(n), otherOrder_(n), counts_(kDigits * kBuckets) {}
+
 const int32_t* LineSort::run(const double* values, size_t n) {
-  std::vector<uint32_t> counts(kDigits * kBuckets);
+  std::fill_n(counts_.data(), kDigits * kBuckets, 0u);
   for (size_t i = 0; i < n; i++) {
     const uint64_t key = sortKey(values[i]);
     keys_[i] = key;
     order_[i] = static_cast<int32_t>(i);
     for (int digit = 0; digit < kDigits; digit++)
-      counts[digit * kBuckets + (key >> (digit * kDigitBits) & (kBuckets - 1))]++;
+      counts_[digit * kBuckets + (key >> (digit * kDigitBits) & (kBuckets - 1))]++;
   }
   for (int digit = 0; digit < kDigits; digit++) {
-    uint32_t* start = counts.data() + digit * kBuckets;
+    uint32_t* start = counts_.data() + digit * kBuckets;
     const int shift = digit * kDigitBits;
     if (start[keys_[0] >> shift & (kBuckets - 1)] == n) continue;  // all the same
     uint32_t sum = 0;

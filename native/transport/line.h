@@ -14,13 +14,14 @@ namespace extrema::transport {
 // Stable ascending order of n finite values.
 class LineSort {
  public:
-  explicit LineSort(size_t n) : keys_(n), otherKeys_(n), order_(n), otherOrder_(n) {}
+  explicit LineSort(size_t n);
   // The result is valid until the next call.
   const int32_t* run(const double* values, size_t n);
 
  private:
   Aligned<uint64_t> keys_, otherKeys_;
   Aligned<int32_t> order_, otherOrder_;
+  Aligned<uint32_t> counts_;  // of each digit's values
 };
 
 // The plan has n + m - 1 arcs, those of no mass included.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -63,6 +64,17 @@ class Workspace {
   std::vector<Sparse> kept;         // what each chunk of a threshold pass keeps
   Aligned<T> g, weight;             // padded copies in the type of the pass
   uint32_t chunks;
+};
+
+// What passes over a problem need that is no solve.
+struct PlanReader {
+  PlanReader(const Problem& problem, unsigned threads, Monitor& monitor)
+      : team(std::min(threads, rowChunks(problem.n, problem.m)), monitor),
+        geometry(problem),
+        workspace(geometry, team.size()) {}
+  Team team;
+  Geometry<double> geometry;
+  Workspace<double> workspace;
 };
 
 template <class T>

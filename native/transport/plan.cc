@@ -9,16 +9,6 @@ namespace extrema::transport {
 
 namespace {
 
-struct Reader {
-  Reader(const Problem& problem, unsigned threads, Monitor& monitor)
-      : team(std::min(threads, rowChunks(problem.n, problem.m)), monitor),
-        geometry(problem),
-        workspace(geometry, team.size()) {}
-  Team team;
-  Geometry<double> geometry;
-  Workspace<double> workspace;
-};
-
 PlanPass planOf(const Problem& problem, const double* f, const double* g) {
   PlanPass pass;
   pass.epsilon = problem.epsilon;
@@ -31,7 +21,7 @@ PlanPass planOf(const Problem& problem, const double* f, const double* g) {
 
 void formPlan(const Problem& problem, unsigned threads, const double* f, const double* g, double* out,
               Monitor& monitor) {
-  Reader reader(problem, threads, monitor);
+  PlanReader reader(problem, threads, monitor);
   PlanPass pass = planOf(problem, f, g);
   pass.store = out;
   pass.storePitch = problem.m;
@@ -40,7 +30,7 @@ void formPlan(const Problem& problem, unsigned threads, const double* f, const d
 
 void applyPlan(const Problem& problem, unsigned threads, bool transpose, const double* f, const double* g,
                const double* v, double* out, Monitor& monitor) {
-  Reader reader(problem, threads, monitor);
+  PlanReader reader(problem, threads, monitor);
   PlanPass pass = planOf(problem, f, g);
   Aligned<double> scale(transpose ? problem.n : 0);
   if (transpose) {
@@ -57,7 +47,7 @@ void applyPlan(const Problem& problem, unsigned threads, bool transpose, const d
 
 Sparse sparsePlan(const Problem& problem, unsigned threads, double threshold, const double* f,
                   const double* g, Monitor& monitor) {
-  Reader reader(problem, threads, monitor);
+  PlanReader reader(problem, threads, monitor);
   ThresholdPass pass;
   pass.epsilon = problem.epsilon;
   pass.f = f;
@@ -72,7 +62,7 @@ Sparse sparsePlan(const Problem& problem, unsigned threads, double threshold, co
 
 void costTransform(const Problem& problem, unsigned threads, bool transpose, const double* potential,
                    double* out, Monitor& monitor) {
-  Reader reader(problem, threads, monitor);
+  PlanReader reader(problem, threads, monitor);
   TransformPass pass;
   if (transpose) {
     pass.f = potential;

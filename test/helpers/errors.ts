@@ -43,3 +43,15 @@ export async function expectRejection(
 ): Promise<void> {
   expectExtremaError(await rejection(promise), code, message)
 }
+
+/** Both forms of a solver refuse what is given, however wrong its type, with this code and message. */
+export function refusing<Problem, Options>(
+  run: (problem: Problem, options: Options) => Promise<unknown>,
+  runSync: (problem: Problem, options: Options) => unknown,
+) {
+  return async (given: unknown, options: unknown, code: ErrorCode, message: RegExp | string): Promise<void> => {
+    const [wrong, amiss] = [given as Problem, options as Options]
+    expectError(() => runSync(wrong, amiss), code, message)
+    await expectRejection(run(wrong, amiss), code, message)
+  }
+}

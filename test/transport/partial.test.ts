@@ -10,7 +10,7 @@ import {
   type TransportProblem,
 } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
-import { expectError, expectRejection } from '../helpers/errors.js'
+import { expectError, refusing } from '../helpers/errors.js'
 import { linearProgram } from '../helpers/linear-program.js'
 import { naiveSinkhorn } from '../helpers/naive-sinkhorn.js'
 import { check, checkAsync } from '../helpers/property.js'
@@ -285,16 +285,7 @@ describe('transport: partial', () => {
     it('refuses bad input', async () => {
       const problem = asProblem(uneven(3, 4, 48))
       const good = { mass: 0.5, epsilon: 0.1, backend }
-      const refuses = async (
-        given: unknown,
-        options: unknown,
-        code: Parameters<typeof expectError>[1],
-        message: RegExp | string,
-      ) => {
-        const [wrong, amiss] = [given as TransportProblem, options as PartialOptions]
-        expectError(() => partialSync(wrong, amiss), code, message)
-        await expectRejection(partial(wrong, amiss), code, message)
-      }
+      const refuses = refusing(partial, partialSync)
       for (const mass of [0, -1, Infinity]) {
         await refuses(problem, { ...good, mass }, 'ERR_NOT_POSITIVE', /^mass: expected a finite number > 0/)
       }

@@ -10,7 +10,7 @@ import {
 } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { centralDifference, nudged, shifted } from '../helpers/differences.js'
-import { expectError, expectRejection, rejection } from '../helpers/errors.js'
+import { refusing, rejection } from '../helpers/errors.js'
 import { linearProgram } from '../helpers/linear-program.js'
 import { naiveSinkhorn } from '../helpers/naive-sinkhorn.js'
 import { type Cloud, cloud, costsBetween, metrics } from '../helpers/points.js'
@@ -303,16 +303,7 @@ describe('transport: Sinkhorn divergence', () => {
     it('refuses bad input', async () => {
       const good = { epsilon: 0.1, backend }
       const { x, y } = weighted(3, 4, 2, 82)
-      const refuses = async (
-        given: unknown,
-        options: unknown,
-        code: Parameters<typeof expectError>[1],
-        message: RegExp | string,
-      ) => {
-        const [wrong, amiss] = [given as DivergenceProblem, options as SinkhornDivergenceOptions]
-        expectError(() => sinkhornDivergenceSync(wrong, amiss), code, message)
-        await expectRejection(sinkhornDivergence(wrong, amiss), code, message)
-      }
+      const refuses = refusing(sinkhornDivergence, sinkhornDivergenceSync)
       const xy = [
         [1, 2, 3],
         [2, 3, 4],

@@ -10,7 +10,7 @@ import {
   unbalancedSync,
 } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
-import { expectError, expectRejection, rejection } from '../helpers/errors.js'
+import { expectError, refusing, rejection } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 import { fill, random } from '../helpers/random.js'
 import { dualObjective, objective, type Relaxed, relaxedOptimum } from '../helpers/relaxed.js'
@@ -442,16 +442,7 @@ describe('transport: unbalanced', () => {
     it('refuses bad input', async () => {
       const problem = asProblem(uneven(3, 4, 36))
       const good = { epsilon: 0.1, marginalPenalty: 1, backend }
-      const refuses = async (
-        given: unknown,
-        options: unknown,
-        code: Parameters<typeof expectError>[1],
-        message: RegExp | string,
-      ) => {
-        const [wrong, amiss] = [given as TransportProblem, options as UnbalancedOptions]
-        expectError(() => unbalancedSync(wrong, amiss), code, message)
-        await expectRejection(unbalanced(wrong, amiss), code, message)
-      }
+      const refuses = refusing(unbalanced, unbalancedSync)
       for (const value of [0, -1]) {
         await refuses(
           problem,

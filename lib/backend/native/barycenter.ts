@@ -1,9 +1,6 @@
 import { metrics } from '../kernels.js'
 import type { BarycenterKernels } from '../transport-barycenter.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 export function nativeBarycenter(runtime: Runtime, room: Exports): BarycenterKernels {
   return {

@@ -1,9 +1,6 @@
 import type { CsrParts } from '../kernels.js'
 import type { GromovKernels } from '../transport-gromov.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 /** A plan in either form: dense, indptr, indices, data. */
 function planArguments(plan: Float64Array | CsrParts | null): (Float64Array | Int32Array | null)[] {

@@ -1,8 +1,5 @@
 import type { BridgeMixture, BridgeShape, LightBridgeKernels } from '../transport-light-bridge.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 /** The numbers of a call, laid out as native/binding/light-bridge.cc reads them. */
 function parameters(shape: BridgeShape, threads: number, ...own: number[]): Float64Array {

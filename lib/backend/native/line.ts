@@ -1,8 +1,5 @@
 import type { LineKernels } from '../transport-line.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 export function nativeLine(runtime: Runtime, room: Exports): LineKernels {
   return {

@@ -1,8 +1,5 @@
 import type { LowRankKernels } from '../transport-low-rank.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 export function nativeLowRank(runtime: Runtime, room: Exports): LowRankKernels {
   return {

@@ -1,8 +1,5 @@
 import type { MoeKernels, RouteJob } from '../moe.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 /** The arguments as native/binding/moe.cc reads them. */
 function layout(job: RouteJob, subgradient: boolean, maxIterations: number): readonly unknown[] {

@@ -134,6 +134,10 @@ export function asExtremaError(error: unknown): unknown {
   return error
 }
 
+/** The functions of a room; their argument layouts, beside the kernels, are the types. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type Exports = Record<string, (...args: any[]) => any>
+
 type NativeCall = (job: number, wantsProgress: boolean, timeLimit: number, ...rest: unknown[]) => void
 
 /** A kernel from a native export and the layout of its arguments. */

@@ -1,13 +1,11 @@
-import { type CostData, metrics } from '../kernels.js'
+import type { CostData } from '../kernels.js'
 import type { DerivativeKernels, PlanWeight } from '../transport-derivatives.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { costNumbers } from './cost.js'
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 /** The numbers of a call, laid out as native/binding/transport-derivatives.cc reads them. */
-function parameters({ n, m, d, metric }: CostData, epsilon: number, threads: number, ...own: number[]): Float64Array {
-  return Float64Array.of(n, m, d, metrics.indexOf(metric), epsilon, threads, ...own)
+function parameters(cost: CostData, epsilon: number, threads: number, ...own: number[]): Float64Array {
+  return Float64Array.of(...costNumbers(cost), epsilon, threads, ...own)
 }
 
 function parts({ dense, left, right }: PlanWeight) {

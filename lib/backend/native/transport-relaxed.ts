@@ -1,15 +1,20 @@
-import { type CostData, metrics } from '../kernels.js'
+import type { CostData } from '../kernels.js'
 import type { RelaxedKernels, RelaxedSettings } from '../transport-relaxed.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { costNumbers } from './cost.js'
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 /** The numbers of a call, laid out as native/binding/transport-relaxed.cc reads them. */
-function parameters({ n, m, d, metric }: CostData, settings: RelaxedSettings, ...own: number[]): Float64Array {
+function parameters(cost: CostData, settings: RelaxedSettings, ...own: number[]): Float64Array {
   const { epsilon, threads, tolerance, maxIterations, certificate } = settings
-  const cost = [n, m, d, metrics.indexOf(metric)]
-  return Float64Array.from([...cost, epsilon, threads, tolerance, maxIterations, certificate ? 1 : 0, ...own])
+  return Float64Array.from([
+    ...costNumbers(cost),
+    epsilon,
+    threads,
+    tolerance,
+    maxIterations,
+    certificate ? 1 : 0,
+    ...own,
+  ])
 }
 
 export function nativeRelaxedTransport(runtime: Runtime, room: Exports): RelaxedKernels {

@@ -1,17 +1,12 @@
-import { type CostData, metrics } from '../kernels.js'
+import type { CostData } from '../kernels.js'
 import { continuations, type SparsityKernels, type SparsitySettings, sparsityMethods } from '../transport-sparsity.js'
-import { nativeKernel, type Runtime } from './runtime.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
+import { costNumbers } from './cost.js'
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 /** The numbers of a call, laid out as native/binding/transport-sparsity.cc reads them. */
-function parameters({ n, m, d, metric }: CostData, settings: SparsitySettings): Float64Array {
+function parameters(cost: CostData, settings: SparsitySettings): Float64Array {
   return Float64Array.from([
-    n,
-    m,
-    d,
-    metrics.indexOf(metric),
+    ...costNumbers(cost),
     settings.byRows ? 1 : 0,
     settings.maxNonzeros,
     settings.gamma,
@@ -61,7 +56,7 @@ export function nativeSparsity(runtime: Runtime, room: Exports): SparsityKernels
       job.costs,
     ]),
     costProduct: nativeKernel(runtime, room.costProduct, ({ cost, threads, u, v, out }) => [
-      Float64Array.of(cost.n, cost.m, cost.d, metrics.indexOf(cost.metric), threads),
+      Float64Array.of(...costNumbers(cost), threads),
       cost.x,
       cost.y,
       u,

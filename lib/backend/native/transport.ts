@@ -5,13 +5,10 @@ import { nativeGromov } from './gromov.js'
 import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
 import { nativeLowRank } from './low-rank.js'
-import { nativeKernel, type Runtime } from './runtime.js'
+import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 import { nativeTransportDerivatives } from './transport-derivatives.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
 import { nativeSparsity } from './transport-sparsity.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the argument layouts below are the types.
-type Exports = Record<string, (...args: any[]) => any>
 
 /** The same for all calls: the binding reads it before it returns, and allocating costs more than a small solve. */
 const parameterSpace = new Float64Array(13)

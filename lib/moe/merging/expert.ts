@@ -1,4 +1,4 @@
-import { type MatrixLike, type NdArray, shapeText, toFloat64, type VectorLike } from '../../core/arrays.js'
+import { checkFinite, type MatrixLike, type NdArray, shapeText, toFloat64, type VectorLike } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { checkNames, describe } from '../../core/options.js'
 import { readFinite } from '../quantize.js'
@@ -88,9 +88,7 @@ function readBias(name: string, given: VectorLike | undefined, length: number): 
   if (bias.length !== length) {
     throw new ExtremaError('ERR_SHAPE', `${name}: expected ${length} numbers, got ${bias.length}`)
   }
-  const bad = bias.findIndex((value) => !Number.isFinite(value))
-  if (bad < 0) return bias
-  throw new ExtremaError('ERR_NOT_FINITE', `${name}[${bad}]: expected a finite number, got ${bias[bad]}`)
+  return checkFinite(name, bias)
 }
 
 export const activations = {

@@ -1,7 +1,7 @@
 import type { BackendName } from '../../backend/index.js'
 import type { Control } from '../../backend/kernels.js'
 import { checkRunOptions } from '../../backend/options.js'
-import { type MatrixLike, shapeText, toDenseMatrix, type VectorLike } from '../../core/arrays.js'
+import { copyIfSmallFloat64, type MatrixLike, shapeText, toDenseMatrix, type VectorLike } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { flag, oneOf, positive, type SolverOptions, whole } from '../../core/options.js'
 import { readCapacity, totalOf } from '../capacity.js'
@@ -110,8 +110,7 @@ function readProblem(given: MatrixLike, options: RouteOptions): RouteProblem {
   if (k > experts) throw new ExtremaError('ERR_OPTION', `k: expected at most ${experts} (the experts), got ${k}`)
   const partial = flag('partial', options.partial, false)
   // Borrowed where it is large, as everywhere; float32 scores become float64 once.
-  const isOwn = data instanceof Float64Array && (data.byteLength > 2 ** 20 || !(data.buffer instanceof ArrayBuffer))
-  const scores = isOwn ? data : Float64Array.from(data)
+  const scores = copyIfSmallFloat64(data)
   return { tokens, experts, k, scores, capacity: readCapacity(options, tokens, experts, k), partial }
 }
 

@@ -1,9 +1,8 @@
 import { checkRunOptions } from '../../backend/options.js'
 import type { BridgeMixture } from '../../backend/transport-light-bridge.js'
-import { type MatrixLike, toDenseMatrix, toFloat64, type VectorLike } from '../../core/arrays.js'
+import { checkFinite, type MatrixLike, toDenseMatrix, toFloat64, type VectorLike } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { checkNames, describe, oneOf, positive, type SolverOptions } from '../../core/options.js'
-import { checkFinite } from '../line.js'
 import type { Model } from './mixture.js'
 import type { Transform } from './transform.js'
 
@@ -93,7 +92,7 @@ function parse(text: string): LightBridgeJson {
 }
 
 function readVector(name: string, value: VectorLike, length: number): Float64Array {
-  const vector = checkFinite(toFloat64(name, value).slice(), (k) => `${name}[${k}]`)
+  const vector = checkFinite(name, toFloat64(name, value).slice(), { what: 'coordinate' })
   if (vector.length === length) return vector
   throw new ExtremaError('ERR_SHAPE', `${name}: expected ${length} numbers, got ${vector.length}`)
 }
@@ -101,7 +100,7 @@ function readVector(name: string, value: VectorLike, length: number): Float64Arr
 function readMatrix(name: string, value: MatrixLike) {
   const { data, rows, columns } = toDenseMatrix(name, value)
   const copy = Float64Array.from(data)
-  return { data: checkFinite(copy, (k) => `${name}[${Math.floor(k / columns)}][${k % columns}]`), rows, columns }
+  return { data: checkFinite(name, copy, { columns, what: 'coordinate' }), rows, columns }
 }
 
 function readTransform(given: LightBridgeJson['transform'], dimension: number): Transform {

@@ -1,6 +1,12 @@
-import { type MatrixLike, shapeText, toDenseMatrix, toFloat64, type VectorLike } from '../../core/arrays.js'
+import {
+  checkFinite,
+  type MatrixLike,
+  shapeText,
+  toDenseMatrix,
+  toFloat64,
+  type VectorLike,
+} from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
-import { checkFinite } from '../line.js'
 
 /** Finite points, row-major. */
 export interface Points {
@@ -13,7 +19,7 @@ export interface Points {
 export function readPoints(name: string, value: MatrixLike): Points {
   const { data, rows, columns } = toDenseMatrix(name, value)
   const points = data instanceof Float64Array ? data : Float64Array.from(data)
-  checkFinite(points, (k) => `${name}[${Math.floor(k / columns)}][${k % columns}]`)
+  checkFinite(name, points, { columns, what: 'coordinate' })
   return { data: points, rows, columns }
 }
 
@@ -43,6 +49,6 @@ function isVector(value: PointsLike): value is VectorLike {
 }
 
 function readPoint(name: string, value: VectorLike): Points {
-  const data = checkFinite(toFloat64(name, value), (k) => `${name}[${k}]`)
+  const data = checkFinite(name, toFloat64(name, value), { what: 'coordinate' })
   return { data, rows: 1, columns: data.length }
 }
