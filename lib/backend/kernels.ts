@@ -2,6 +2,7 @@ import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
+import type { ExactKernels } from './transport-exact.js'
 import type { LineKernels } from './transport-line.js'
 
 /** What the façade hands over with every job. */
@@ -127,7 +128,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels {
+export interface TransportKernels extends ExactKernels, LineKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -1,4 +1,8 @@
 export { type AssignmentOptions, type AssignmentSolution, assignment, assignmentSync } from './assignment.js'
+export { emd, emdBatch, emdSync } from './emd.js'
+export type { ExactTransportProblem } from './exact-problem.js'
+export type { ExactSolution } from './exact-solution.js'
+export type { ExactOptions } from './exact-solve.js'
 export type { LineOptions } from './line.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'

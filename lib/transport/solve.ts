@@ -140,13 +140,17 @@ function checkItem(problem: TransportProblem, k: number): CheckedProblem {
   }
 }
 
-interface Potentials {
+export interface Potentials {
   f: Float64Array
   g: Float64Array
 }
 
 /** Puts the potentials of the reduced problem at the original nodes; nodes without weight get -Infinity for now. */
-function expand(problem: CheckedProblem, f: Float64Array, g: Float64Array): Potentials {
+export function expand(
+  problem: Pick<CheckedProblem, 'n' | 'm' | 'rows' | 'columns'>,
+  f: Float64Array,
+  g: Float64Array,
+): Potentials {
   if (problem.rows === null || problem.columns === null) return { f, g }
   return { f: scatter(f, problem.rows, problem.n), g: scatter(g, problem.columns, problem.m) }
 }
@@ -160,7 +164,7 @@ function scatter(values: Float64Array, indices: Int32Array, length: number): Flo
 }
 
 /** The c-transforms that give nodes without weight a potential; the columns' takes in what the rows' has filled in. */
-function* missingPotentials(
+export function* missingPotentials(
   problem: CheckedProblem,
   f: Float64Array,
   g: Float64Array,
@@ -176,7 +180,11 @@ function* missingPotentials(
   }
 }
 
-function fillMissing(transform: TransformJob, f: Float64Array, g: Float64Array): void {
+export function fillMissing(
+  transform: Pick<TransformJob, 'transpose' | 'out'>,
+  f: Float64Array,
+  g: Float64Array,
+): void {
   const target = transform.transpose ? g : f
   // A node without any arc may have any potential; one that is finite can be started from again.
   const least = target.reduce((x, y) => (y === Number.NEGATIVE_INFINITY ? x : Math.min(x, y)), Number.POSITIVE_INFINITY)

@@ -271,6 +271,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   add("streamRead", streamRead);
   exportLine(env, room);
   exportAssignment(env, room);
+  exportExact(env, room);
   exports.Set("transport", room);
 }
 

@@ -9,5 +9,6 @@ void exportAssignment(Napi::Env env, Napi::Object room);
 
 // Methods with a file of their own, for the room's object.
 void exportLine(Napi::Env env, Napi::Object room);
+void exportExact(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

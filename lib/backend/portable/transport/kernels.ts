@@ -3,6 +3,7 @@ import { type BatchJob, type CsrParts, reportLength, type SolveJob, type Transpo
 import { Monitor, portableKernel, type Steps } from '../driver.js'
 import { assignment } from './assignment.js'
 import type { Report } from './context.js'
+import { portableExact } from './exact.js'
 import { portableLine } from './line.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { sinkhorn } from './sinkhorn.js'
@@ -56,6 +57,7 @@ function finish<T>(work: Work<T>): T {
 }
 
 export const portableTransport: TransportKernels = {
+  ...portableExact,
   ...portableLine,
   assignment: portableKernel(assignment),
   sinkhorn: solver(sinkhorn),
