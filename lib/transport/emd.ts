@@ -1,6 +1,13 @@
 import type { ExactTransportProblem } from './exact-problem.js'
 import type { ExactSolution } from './exact-solution.js'
-import { checkExactOptions, type ExactOptions, solveExact, solveExactBatch, solveExactSync } from './exact-solve.js'
+import {
+  checkExactOptions,
+  type ExactOptions,
+  prepareExact,
+  runExact,
+  runExactSync,
+  solveExactBatch,
+} from './exact-solve.js'
 
 /**
  * Exact optimal transport (the earth mover's distance): min <C,P> over plans P >= 0 with row sums a and column sums b, by the
@@ -22,12 +29,12 @@ import { checkExactOptions, type ExactOptions, solveExact, solveExactBatch, solv
  * evaluation" (block search, tree data structures); Gottschlich, Schuhmacher 2014 (arXiv 1405.7903; short lists).
  */
 export async function emd(problem: ExactTransportProblem, options: ExactOptions = {}): Promise<ExactSolution> {
-  return solveExact(problem, checkExactOptions(options))
+  return runExact(prepareExact(problem, checkExactOptions(options)))
 }
 
 /** {@link emd} on the calling thread: for worker threads and very small problems. */
 export function emdSync(problem: ExactTransportProblem, options: ExactOptions = {}): ExactSolution {
-  return solveExactSync(problem, checkExactOptions(options))
+  return runExactSync(prepareExact(problem, checkExactOptions(options)))
 }
 
 /**

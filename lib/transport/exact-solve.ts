@@ -38,8 +38,8 @@ export interface CheckedExactOptions extends RunOptions {
   warmStart: ExactOptions['warmStart']
 }
 
-export function checkExactOptions(options: ExactOptions): CheckedExactOptions {
-  const run = checkRunOptions(options, exactNames)
+export function checkExactOptions(options: ExactOptions, names = exactNames): CheckedExactOptions {
+  const run = checkRunOptions(options, names)
   const warmStart = checkStart(options.warmStart)
   const settings = {
     tolerance: nonNegative('tolerance', options.tolerance, 0),
@@ -50,7 +50,7 @@ export function checkExactOptions(options: ExactOptions): CheckedExactOptions {
   return { ...run, settings, warmStart }
 }
 
-interface Prepared {
+export interface Prepared {
   problem: CheckedExactProblem
   options: CheckedExactOptions
   kernels: Kernels
@@ -58,7 +58,7 @@ interface Prepared {
   start: number
 }
 
-function prepare(problem: ExactTransportProblem, options: CheckedExactOptions): Prepared {
+export function prepareExact(problem: ExactTransportProblem, options: CheckedExactOptions): Prepared {
   const start = performance.now()
   options.control.signal?.throwIfAborted()
   const checked = checkExactProblem(problem, true)
@@ -73,18 +73,16 @@ function prepare(problem: ExactTransportProblem, options: CheckedExactOptions): 
   return { problem: checked, options, kernels: kernels(options.backend), job, start }
 }
 
-export async function solveExact(problem: ExactTransportProblem, options: CheckedExactOptions): Promise<ExactSolution> {
-  const prepared = prepare(problem, options)
-  const { job } = prepared
+export async function runExact(prepared: Prepared): Promise<ExactSolution> {
+  const { job, options } = prepared
   await prepared.kernels.transport.emd.run(job, options.control)
   checkBorrowed(prepared.problem)
   checkOutcome(prepared.problem, job)
   return makeSolution(prepared, job, await potentialsOf(prepared, job.f, job.g), performance.now() - prepared.start)
 }
 
-export function solveExactSync(problem: ExactTransportProblem, options: CheckedExactOptions): ExactSolution {
-  const prepared = prepare(problem, options)
-  const { job } = prepared
+export function runExactSync(prepared: Prepared): ExactSolution {
+  const { job, options } = prepared
   prepared.kernels.transport.emd.runSync(job, options.control)
   checkOutcome(prepared.problem, job)
   return makeSolution(prepared, job, potentialsOfSync(prepared, job.f, job.g), performance.now() - prepared.start)
@@ -159,7 +157,7 @@ function emptyPlan(length: number): ExactPlan {
 }
 
 /** Large costs are borrowed: whoever has transferred them away in the meantime gets an error instead of numbers. */
-function checkBorrowed({ reduced }: CheckedExactProblem): void {
+export function checkBorrowed({ reduced }: CheckedExactProblem): void {
   if (!isArcs(reduced.cost)) checkKept(reduced.cost)
 }
 

@@ -1,4 +1,5 @@
 export { type AssignmentOptions, type AssignmentSolution, assignment, assignmentSync } from './assignment.js'
+export { type CrossoverOptions, type CrossoverSolution, crossover, crossoverSync } from './crossover.js'
 export { emd, emdBatch, emdSync } from './emd.js'
 export type { ExactTransportProblem } from './exact-problem.js'
 export type { ExactSolution } from './exact-solution.js'

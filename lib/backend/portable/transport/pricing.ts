@@ -1,4 +1,5 @@
 import { ExtremaError } from '../../../core/errors.js'
+import { costEntry } from '../../cost-entry.js'
 import type { CsrParts } from '../../kernels.js'
 import { type ExactProblemData, isArcs } from '../../transport-exact.js'
 import { type CostRows, openCost } from './cost.js'
@@ -64,32 +65,7 @@ export interface ArcSource {
 export function* openArcs(problem: ExactProblemData, monitor: Watch): Work<ArcSource> {
   const { n, m, cost } = problem
   if (isArcs(cost)) return new ListedArcs(n, m, cost, monitor)
-  return new MatrixArcs(yield* openCost(cost, monitor), entryOf(cost), monitor)
-}
-
-/** C_ij from the matrix or the coordinates as they are given: what the passes compute is checked against it. */
-function entryOf(cost: Exclude<ExactProblemData['cost'], CsrParts>): (i: number, j: number) => number {
-  const { metric, x, y, m, d } = cost
-  if (metric === 'dense') return (i, j) => x[i * m + j]
-  return (i, j) => {
-    let total = 0
-    let xx = 0
-    let yy = 0
-    for (let k = 0; k < d; k++) {
-      const p = x[i * d + k]
-      const q = y![j * d + k]
-      if (metric === 'cosine') {
-        total += p * q
-        xx += p * p
-        yy += q * q
-      } else {
-        total += metric === 'cityblock' ? Math.abs(p - q) : (p - q) * (p - q)
-      }
-    }
-    if (metric === 'euclidean') return Math.sqrt(total)
-    if (metric === 'cosine') return Math.max(0, 1 - total / (Math.sqrt(xx) * Math.sqrt(yy)))
-    return total
-  }
+  return new MatrixArcs(yield* openCost(cost, monitor), costEntry(cost), monitor)
 }
 
 /** Ascending keys of the arcs found so far, `most` at most; of equal ones the first that came. */
