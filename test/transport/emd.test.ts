@@ -297,6 +297,29 @@ describe('transport: exact', () => {
       for (const value of [...solution.potentials.f, ...solution.potentials.g]) expect(Math.abs(value)).to.be.below(2)
     })
 
+    it('does without arcs of huge cost wherever it would do if they were forbidden', () => {
+      for (let seed = 150; seed < 200; seed++) {
+        const next = random(seed)
+        const [n, m] = [20, 20].map((least) => least + Math.floor(20 * next()))
+        const density = 0.03 + 0.2 * next()
+        const [a, b, cost] = [n, m, n * m].map((length) => new Float64Array(length))
+        for (let k = 0; k < n * m; k++) {
+          const [i, j] = [Math.floor(k / m), k % m]
+          const isAllowed = next() < density || j === i % m || i === j % n
+          const mass = isAllowed ? next() : 0
+          cost[k] = isAllowed ? next() : infinity
+          a[i] += mass
+          b[j] += mass
+        }
+        const dense = { n, m, cost, a, b }
+        const { value } = solve(asProblem(dense))
+        for (const huge of [1e9, 1e32, 1e250]) {
+          const varied = { ...dense, cost: cost.map((c) => (c === infinity ? huge * (1 + next()) : c)) }
+          expect(solve(asProblem(varied)).value / value).to.be.closeTo(1, 1e-12)
+        }
+      }
+    })
+
     it('says which rows cannot get rid of what', () => {
       const cost = [
         [1, infinity, infinity, 1],
