@@ -19,7 +19,7 @@ import type { TransportProblem } from './problem.js'
 export interface CrossoverOptions extends ExactOptions {
   /**
    * Strength of the entropic term to go down to before the simplex method takes over, in units of the cost. Default: a
-   * five-hundredth of how far the median cost is above the least one.
+   * two-hundredth of how far the median cost is above the least one.
    */
   epsilon?: number
   /** Marginal error, relative to the total mass, to solve the entropic problem to. Default 1e-2. */
@@ -36,7 +36,7 @@ export interface CrossoverSolution extends ExactSolution {
 const names: ReadonlySet<string> = new Set([...exactNames, 'epsilon', 'entropicTolerance'])
 const entropicIterations = 500
 const samples = 4096
-const defaultDivisor = 500
+const defaultDivisor = 200
 const golden = (Math.sqrt(5) - 1) / 2
 
 /**

@@ -267,10 +267,23 @@ void SpanningTree::shift(int32_t in, double change, uint8_t level) {
     for (int32_t u = in; u != end; u = thread_[u]) level_[u] = level;
   }
   if (2 * size_[in] <= root_) {
-    for (int32_t u = in; u != end; u = thread_[u]) pi_[u] += change;
+    addPotential(in, last_[in], size_[in], change);
   } else {
-    for (int32_t u = end; u != in; u = thread_[u]) pi_[u] -= change;
+    addPotential(end, before_[in], root_ + 1 - size_[in], -change);
   }
+}
+
+// To `count` nodes of the thread from `first` to `last`. From both ends: each step waits for the one before,
+// so that two chains take little longer than one of them.
+void SpanningTree::addPotential(int32_t first, int32_t last, int32_t count, double change) {
+  int32_t u = first, v = last;
+  for (; count > 1; count -= 2) {
+    pi_[u] += change;
+    pi_[v] += change;
+    u = thread_[u];
+    v = before_[v];
+  }
+  if (count == 1) pi_[u] += change;
 }
 
 void SpanningTree::recomputePotentials() {

@@ -78,6 +78,7 @@ class SpanningTree {
   void orderBy(const std::vector<int32_t>& preorder);
   void ship(int32_t s, int32_t t, int32_t join, double amount);
   void transplant(int32_t in, int32_t newParent, int32_t out, int32_t join);
+  void addPotential(int32_t first, int32_t last, int32_t count, double change);
   void shift(int32_t in, double change, uint8_t level);
 
   const int32_t n_, root_;
