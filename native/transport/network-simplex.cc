@@ -105,8 +105,14 @@ class NetworkSimplex {
     for (const double cost : arcs_.cost) {
       if (cost != 0) sizes.push_back(std::fabs(cost));
     }
+    if (sizes.empty()) {
+      mostCost_ = 0;
+      return;
+    }
+    const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
+    mostCost_ = kHuge * *most;
+    if (*most < kHuge * *least) return;
     std::sort(sizes.begin(), sizes.end());
-    mostCost_ = sizes.empty() ? 0 : kHuge * sizes.back();
     for (size_t k = sizes.size(); k-- > 1;) {
       if (sizes[k] < kHuge * sizes[k - 1]) continue;
       mostCost_ = std::sqrt(sizes[k - 1]) * std::sqrt(sizes[k]);
@@ -136,7 +142,7 @@ class NetworkSimplex {
         if (report_.iterations >= options_.maxIterations) return stop(ExactStatus::iterationLimit);
         tree_.pivot(arcs_.row[k], node(arcs_.column[k]), arcs_.cost[k]);
         report_.iterations++;
-        if (std::fmod(report_.iterations, kPollPivots) == 0 && over()) return false;
+        if (--untilPoll_ == 0 && over()) return false;
         if (--untilCheck_ == 0 && circles()) return stop(ExactStatus::stalled);
       }
       tree_.recomputePotentials();
@@ -307,6 +313,7 @@ class NetworkSimplex {
   }
 
   bool over() {
+    untilPoll_ = kPollPivots;
     if (monitor_.cancelled()) return true;
     monitor_.progress(report_.iterations, report_.residual);
     if (!monitor_.expired()) return false;
@@ -418,6 +425,7 @@ class NetworkSimplex {
   Arcs huge_;  // costs above `mostCost_`, set aside
   double mostCost_ = kInfinity;
   double rounding_ = kRounding;
+  int untilPoll_ = kPollPivots;
   size_t untilCheck_;
   double leastUnshipped_ = kInfinity, leastValue_ = kInfinity;
   int withoutGain_ = 0;

@@ -211,20 +211,9 @@ class MatrixArcs final : public ArcSource {
        lists[c]);
     });
     if (team_.monitor().cancelled()) return;
-    std::vector<std::vector<Entry>> rows(n_);
-    for (size_t i = 0; i < n_; i++) {
-      for (int32_t k = 0; k < count[i]; k++) rows[i].push_back({column[i * most + k], cost[i * most + k]});
-    }
-    if (lists[0].most > 0) addColumnLists(lists, rows);
-    for (size_t i = 0; i < n_; i++) {
-      std::sort(rows[i].begin(), rows[i].end(),
-                [](const Entry& x, const Entry& y) { return x.column < y.column; });
-      for (size_t k = 0; k < rows[i].size(); k++) {
-        const Entry& entry = rows[i][k];
-        if (k == 0 || entry.column != rows[i][k - 1].column)
-          out.add(static_cast<int32_t>(i), entry.column, entry.cost);
-      }
-    }
+    Arcs extra;
+    if (lists[0].most > 0) addColumnLists(lists, extra);
+    merge(most, column, cost, count, extra, out);
   }
 
   void price(const PricePass& pass, Arcs& out) override {
@@ -308,7 +297,7 @@ class MatrixArcs final : public ArcSource {
   }
 
   // The least of what the chunks have found for each column, in the order of rows where they are equal.
-  static void addColumnLists(const std::vector<ColumnLists>& lists, std::vector<std::vector<Entry>>& rows) {
+  static void addColumnLists(const std::vector<ColumnLists>& lists, Arcs& out) {
     const size_t most = lists[0].most, m = lists[0].count.size();
     std::vector<double> key(most), cost(most);
     std::vector<int32_t> row(most);
@@ -320,7 +309,36 @@ class MatrixArcs final : public ArcSource {
           limit = least.insert(list.key[k], list.cost[k], list.row[k], limit);
         }
       }
-      for (size_t k = 0; k < least.count; k++) rows[row[k]].push_back({static_cast<int32_t>(j), cost[k]});
+      for (size_t k = 0; k < least.count; k++) out.add(row[k], static_cast<int32_t>(j), cost[k]);
+    }
+  }
+
+  // Both lists, row by row, columns ascending, each arc once.
+  void merge(size_t most, const std::vector<int32_t>& column, const std::vector<double>& cost,
+             const std::vector<int32_t>& count, const Arcs& extra, Arcs& out) const {
+    std::vector<size_t> start(n_ + 1, 0);
+    for (size_t i = 0; i < n_; i++) start[i + 1] = count[i];
+    for (const int32_t i : extra.row) start[i + 1]++;
+    for (size_t i = 0; i < n_; i++) start[i + 1] += start[i];
+    std::vector<Entry> entries(start[n_]);
+    std::vector<size_t> next(start.begin(), start.end() - 1);
+    for (size_t i = 0; i < n_; i++) {
+      for (int32_t k = 0; k < count[i]; k++) entries[next[i]++] = {column[i * most + k], cost[i * most + k]};
+    }
+    for (size_t k = 0; k < extra.size(); k++)
+      entries[next[extra.row[k]]++] = {extra.column[k], extra.cost[k]};
+    out.row.reserve(entries.size());
+    out.column.reserve(entries.size());
+    out.cost.reserve(entries.size());
+    for (size_t i = 0; i < n_; i++) {
+      const auto begin = entries.begin() + static_cast<ptrdiff_t>(start[i]);
+      const auto end = entries.begin() + static_cast<ptrdiff_t>(start[i + 1]);
+      std::sort(begin, end, [](const Entry& x, const Entry& y) { return x.column < y.column; });
+      for (auto entry = begin; entry != end; ++entry) {
+        if (entry == begin || entry->column != (entry - 1)->column) {
+          out.add(static_cast<int32_t>(i), entry->column, entry->cost);
+        }
+      }
     }
   }
 

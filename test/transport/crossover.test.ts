@@ -81,12 +81,11 @@ describe('transport: crossover', () => {
       const dense = line(60, 70, 6)
       const problem = asProblem(dense)
       const { potentials } = crossoverSync(problem, { backend })
-      expect(crossoverSync(problem, { backend, warmStart: potentials }).value).to.equal(
-        crossoverSync(problem, { backend }).value,
-      )
+      const { value } = emdSync(problem, { backend })
+      expect(crossoverSync(problem, { backend, warmStart: potentials }).value).to.be.closeTo(value, 1e-15)
       const early = crossoverSync(problem, { backend, timeLimit: 1e-6 })
       expect(early.status).to.be.oneOf(['time-limit', 'converged'])
-      expect(early.certificate.dual).to.be.at.most(emdSync(problem, { backend }).value + 1e-14)
+      expect(early.certificate.dual).to.be.at.most(value + 1e-14)
       expect(await rejection(crossover(problem, { backend, signal: AbortSignal.abort('no') }))).to.equal('no')
       for (const [options, message] of [
         [{ epsilon: 0 }, /^epsilon: expected a finite number > 0, got 0$/],

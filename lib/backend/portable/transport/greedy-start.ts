@@ -1,5 +1,7 @@
 import type { Arcs } from './pricing.js'
+import { sortedOrder } from './sorted-order.js'
 import { Shipments } from './spanning-tree.js'
+import type { Watch, Work } from './work.js'
 
 // Twin of native/transport/greedy-start.cc.
 
@@ -13,18 +15,29 @@ const rounding = 2 ** -46
  * reduced cost in an order that leaves no node behind if they form a tree. The arcs used are a forest. `left` holds supplies
  * and demands, and then what is left of them.
  */
-export function greedyStart(arcs: Arcs, f: Float64Array, g: Float64Array, left: Float64Array): Shipments {
-  const start = new GreedyStart(arcs, f, g, left)
+export function* greedyStart(
+  arcs: Arcs,
+  f: Float64Array,
+  g: Float64Array,
+  left: Float64Array,
+  monitor: Watch,
+): Work<Shipments> {
+  const { row, column, cost, size } = arcs
+  const reduced = new Float64Array(size)
+  for (let k = 0; k < size; k++) reduced[k] = cost[k] - f[row[k]] - g[column[k]]
+  const order = yield* sortedOrder(reduced, monitor)
+  let tight = 0
+  for (; tight < size; tight++) {
+    const k = order[tight]
+    if (reduced[k] > tightness * (Math.abs(f[row[k]]) + Math.abs(g[column[k]]))) break
+  }
+  const start = new GreedyStart(arcs, f.length, order, tight, left)
   start.run()
   return start.shipments
 }
 
 class GreedyStart {
   readonly shipments = new Shipments()
-  private readonly n: number
-  private readonly order: Int32Array
-  /** The first arcs of the order. */
-  private tight = 0
   /** Tight arcs of each node: how many lead to nodes that are not done, and all. */
   private readonly degree: Int32Array
   private readonly start: Int32Array
@@ -33,22 +46,15 @@ class GreedyStart {
 
   constructor(
     private readonly arcs: Arcs,
-    f: Float64Array,
-    g: Float64Array,
+    private readonly n: number,
+    private readonly order: Int32Array,
+    /** How many arcs of the order, its first, are tight. */
+    private readonly tight: number,
     private readonly left: Float64Array,
   ) {
-    const { row, column, cost, size } = arcs
-    this.n = f.length
-    const reduced = new Float64Array(size)
-    for (let k = 0; k < size; k++) reduced[k] = cost[k] - f[row[k]] - g[column[k]]
-    this.order = Int32Array.from(reduced, (_, k) => k).sort((x, y) => reduced[x] - reduced[y] || x - y)
-    for (; this.tight < size; this.tight++) {
-      const k = this.order[this.tight]
-      if (reduced[k] > tightness * (Math.abs(f[row[k]]) + Math.abs(g[column[k]]))) break
-    }
     this.degree = new Int32Array(left.length)
     this.start = new Int32Array(left.length + 1)
-    this.arc = new Int32Array(2 * this.tight)
+    this.arc = new Int32Array(2 * tight)
     this.link()
   }
 

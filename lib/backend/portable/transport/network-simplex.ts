@@ -122,10 +122,11 @@ class NetworkSimplex {
     this.all = yield* source.nearest(perRow, perColumn, g, f, this.arcs)
     if (this.isLonely()) return this.stop(infeasible)
     this.setHugeAside()
+    this.known = typed(this.arcs, n)
     const left = new Float64Array(n + m)
     left.set(this.a)
     left.set(this.b, n)
-    const shipments = greedyStart(this.arcs, f, g, left)
+    const shipments = yield* greedyStart(this.arcs, f, g, left, this.monitor)
     tree.build(shipments, left, f, g)
     this.built = true
     return true
@@ -155,8 +156,16 @@ class NetworkSimplex {
     const sizes = Float64Array.from(
       this.arcs.cost.filter((cost) => cost !== 0),
       Math.abs,
-    ).sort()
-    this.mostCost = sizes.length === 0 ? 0 : hugeFactor * sizes[sizes.length - 1]
+    )
+    let least = infinity
+    let most = 0
+    for (const size of sizes) {
+      if (size < least) least = size
+      if (size > most) most = size
+    }
+    this.mostCost = hugeFactor * most
+    if (most < hugeFactor * least) return
+    sizes.sort()
     for (let k = sizes.length - 1; k > 0; k--) {
       if (sizes[k] < hugeFactor * sizes[k - 1]) continue
       this.mostCost = Math.sqrt(sizes[k - 1]) * Math.sqrt(sizes[k])
@@ -168,7 +177,6 @@ class NetworkSimplex {
       const list = cost[k] > this.mostCost ? this.huge : this.arcs
       list.add(row[k], column[k], cost[k])
     }
-    this.known = typed(this.arcs, this.n)
   }
 
   private takeHuge(): void {

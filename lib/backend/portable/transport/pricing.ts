@@ -168,6 +168,7 @@ class MatrixArcs implements ArcSource {
       arcs.forEach(({ column, cost }, k) => {
         if (k === 0 || column !== arcs[k - 1].column) out.add(i, column, cost)
       })
+      if (monitor.due()) yield
     }
     return all
   }
