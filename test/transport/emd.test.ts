@@ -202,6 +202,26 @@ describe('transport: exact', () => {
       }
     })
 
+    it('finds nothing to move between a cloud and itself, and bears points that come many times', () => {
+      for (const d of [1, 2, 20]) {
+        for (const metric of ['sqeuclidean', 'euclidean', 'cityblock', 'cosine'] as const) {
+          const next = randomNormal(d)
+          const few = fill(8 * d, next)
+          const data = Float64Array.from({ length: 48 * d }, (_, k) => few[k % few.length])
+          const x = { data, shape: [48, d] }
+          const same = solve({ cost: pointCloud(x, x, { cost: metric }) })
+          expect(same.status).to.equal('converged')
+          expect(Math.abs(same.value)).to.be.below(1e-15)
+          expect(Math.abs(same.certificate.dual)).to.be.below(1e-14)
+          const y = { data: fill(30 * d, next), shape: [30, d] }
+          const { a, b } = randomDense(48, 30, d)
+          const at = (k: number) => distance(metric, x.data, y.data, Math.floor(k / 30), k % 30, d)
+          const dense = { n: 48, m: 30, cost: Float64Array.from({ length: 1440 }, (_, k) => at(k)), a, b }
+          expectOptimal(solve({ cost: pointCloud(x, y, { cost: metric }), a, b }), dense, 1e-11)
+        }
+      }
+    })
+
     it('takes costs in float32, views and arrays of arrays', () => {
       const dense = randomDense(20, 30, 18)
       const single = Float32Array.from(dense.cost)
