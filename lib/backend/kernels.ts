@@ -5,8 +5,10 @@ import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
 import type { DerivativeKernels } from './transport-derivatives.js'
+import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
+import type { LowRankKernels } from './transport-low-rank.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 import type { SparsityKernels } from './transport-sparsity.js'
 
@@ -135,12 +137,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels
-  extends LineKernels,
-    RelaxedKernels,
-    BarycenterKernels,
-    SparsityKernels,
-    DerivativeKernels {
+export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels, LowRankKernels, DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -1,4 +1,4 @@
-import type { Kernel, TransportProblemData } from './kernels.js'
+import type { CostData, Kernel, TransportProblemData } from './kernels.js'
 
 // Transport with a regulariser per column, where the columns are the columns (or with `byRows` the rows) of the plan: each
 // has exact mass in the semi-dual, and at most `maxNonzeros` entries.
@@ -81,9 +81,21 @@ export interface SparsityPlanJob {
   indptr: Int32Array
   indices: Int32Array
   data: Float64Array
+  /** C of each entry. */
+  costs: Float64Array
+}
+
+/** out[0] = uᵀ C v for u, v >= 0: Infinity where that takes a forbidden arc. */
+export interface CostProductJob {
+  cost: CostData
+  threads: number
+  u: Float64Array
+  v: Float64Array
+  out: Float64Array
 }
 
 export interface SparsityKernels {
   sparsityConstrained: Kernel<SparsityJob>
   sparsityPlan: Kernel<SparsityPlanJob>
+  costProduct: Kernel<CostProductJob>
 }

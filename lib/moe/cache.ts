@@ -1,10 +1,11 @@
 import type { Control } from '../backend/kernels.js'
 import { checkRunOptions } from '../backend/options.js'
 import type { Monitor } from '../backend/portable/driver.js'
-import { type MatrixLike, toFloat64, type VectorLike } from '../core/arrays.js'
+import type { MatrixLike, VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { flag, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
+import { flag, oneOf, type SolverOptions } from '../core/options.js'
 import type { Solution } from '../core/solution.js'
+import { readCapacities } from './caching/capacities.js'
 import { costOf, type Optimum, optimum } from './caching/optimum.js'
 import { type CachePolicy, policies, replay } from './caching/policies.js'
 import { type CacheSetting, type Requests, requestsOf } from './caching/requests.js'
@@ -109,26 +110,6 @@ function check(given: ExpertTrace, options: CacheOptions): Checked {
     throw new ExtremaError('ERR_OPTION', "policy: expected experts of one size for 'optimal', got different sizes")
   }
   return { setting, policy, bound: flag('bound', options.bound, true), control }
-}
-
-function readCapacities({ slots, bytes, sizes }: CacheOptions, caches: number): Float64Array {
-  if ((slots === undefined) === (bytes === undefined)) {
-    const came = slots === undefined ? 'neither' : 'both'
-    throw new ExtremaError('ERR_OPTION', `slots, bytes: expected one of them, got ${came}`)
-  }
-  if (slots !== undefined && sizes !== undefined) {
-    throw new ExtremaError('ERR_OPTION', 'sizes: expected with bytes only, got slots')
-  }
-  const name = slots === undefined ? 'bytes' : 'slots'
-  const given = slots ?? bytes
-  const read = (value: unknown, label: string) =>
-    slots === undefined ? positive(label, value) : whole(label, value, 0, 1)
-  if (typeof given === 'number') return new Float64Array(caches).fill(read(given, name))
-  const list = toFloat64(name, given as VectorLike)
-  if (list.length !== caches) {
-    throw new ExtremaError('ERR_SHAPE', `${name}: expected a number or ${caches} of them, got ${list.length}`)
-  }
-  return list.map((value, i) => read(value, `${name}[${i}]`))
 }
 
 function checkFits({ item, size, capacity, layerOf }: Requests, name: string): void {

@@ -9,6 +9,7 @@ import { type Solution, statuses } from '../core/solution.js'
 import { type GridCost, gridAxes, gridPoints, isGridCost } from './grid-cost.js'
 import { checkKept } from './plan-view.js'
 import { copyIfSmall, readWeights } from './problem.js'
+import { readShares, rescaled } from './shares.js'
 
 export interface BarycenterProblem {
   /** N × N costs between the places of a histogram, finite; or a grid. A contiguous Float64Array is used in place. */
@@ -116,7 +117,7 @@ function prepare(problem: BarycenterProblem, options: BarycenterOptions) {
     ...settings,
     axes: cost.axes,
     histograms,
-    weights: readShares(problem.weights, count),
+    weights: readShares(problem.weights, count, 'histograms'),
     barycenter: new Float64Array(cost.n),
     f: new Float64Array(count * cost.n),
     g: new Float64Array(count * cost.n),
@@ -164,22 +165,9 @@ function readHistograms(given: MatrixLike, n: number): { histograms: Float64Arra
   for (let k = 0; k < count; k++) {
     const row = readWeights(`histograms[${k}]`, data.subarray(k * n, (k + 1) * n), n, () => 'the cost')
     if (k === 0) first = row.total
-    if (Math.abs(row.total - first) > 1e-6 * first) {
-      throw new ExtremaError(
-        'ERR_MASS',
-        `histograms[${k}]: expected the total of histograms[0], ${first} (to 1e-6), got ${row.total}`,
-      )
-    }
-    const factor = first / row.total
-    for (let i = 0; i < n; i++) histograms[k * n + i] = row.weights[i] * factor
+    histograms.set(rescaled(`histograms[${k}]`, row.weights, row.total, first, 'histograms[0]'), k * n)
   }
   return { histograms, count }
-}
-
-/** The weights lambda, of total 1. */
-export function readShares(given: VectorLike | undefined, count: number, what = 'histograms'): Float64Array {
-  const { weights, total } = readWeights('weights', given, count, () => `the ${count} ${what}`)
-  return weights.map((weight) => weight / total)
 }
 
 function finish({ job, start, cost, count, kernels }: ReturnType<typeof prepare>): BarycenterSolution {

@@ -6,7 +6,7 @@ import { checkNames, describe, nonNegative, type SolverOptions, whole } from '..
 import type { Solution, Status } from '../core/solution.js'
 import { congruence, multiply, symmetrized } from '../linear/dense.js'
 import { buresTransport, covarianceRoot, type Gaussian, readGaussian, relative, squaredDistance } from './gaussian.js'
-import { readWeights } from './problem.js'
+import { readShares } from './shares.js'
 
 export interface GaussianBarycenterProblem {
   gaussians: readonly Gaussian[]
@@ -149,15 +149,9 @@ function prepare(problem: GaussianBarycenterProblem, options: GaussianBarycenter
   }
   const first = readGaussian('gaussians[0]', given[0])
   const gaussians = given.map((gaussian, k) => (k === 0 ? first : readGaussian(`gaussians[${k}]`, gaussian, first.d)))
-  const { weights, total } = readWeights(
-    'weights',
-    problem.weights,
-    given.length,
-    () => `the ${given.length} gaussians`,
-  )
   const job: Job = {
     gaussians,
-    weights: weights.map((weight) => weight / total),
+    weights: readShares(problem.weights, given.length, 'gaussians'),
     tolerance,
     maxIterations,
     status: 'iteration-limit',

@@ -7,6 +7,14 @@ export {
   barycenterSync,
 } from './barycenter.js'
 export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'
+export {
+  type FreeBarycenterOptions,
+  type FreeBarycenterProblem,
+  type FreeBarycenterSolution,
+  freeBarycenter,
+  freeBarycenterSync,
+  type Measure,
+} from './free-barycenter.js'
 export type { Gaussian, GaussianOptions } from './gaussian.js'
 export {
   type GaussianBarycenterOptions,
@@ -22,6 +30,13 @@ export {
   gaussianTransportSync,
 } from './gaussian-transport.js'
 export { type GridCost, type GridOptions, gridCost } from './grid-cost.js'
+export {
+  type GromovWassersteinOptions,
+  type GromovWassersteinProblem,
+  type GromovWassersteinSolution,
+  gromovWasserstein,
+  gromovWassersteinSync,
+} from './gromov-wasserstein.js'
 export type { LightBridgeJson } from './light-bridge/json.js'
 export type {
   ConditionalPlan,
@@ -36,11 +51,18 @@ export type { PointsLike } from './light-bridge/points.js'
 export type { LightBridgeProblem, Sampler, SamplerSync } from './light-bridge/problem.js'
 export { lightBridge, lightBridgeFromJSON, lightBridgeSync } from './light-bridge.js'
 export type { LineOptions } from './line.js'
+export {
+  type LowRankOptions,
+  type LowRankSolution,
+  lowRankSinkhorn,
+  lowRankSinkhornSync,
+} from './low-rank-sinkhorn.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
 export type { TransportPlan } from './plan-view.js'
 export { type PlanCotangent, type PlanVjp, type PlanVjpOptions, planVjp, planVjpSync } from './plan-vjp.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
+export { quadraticRegularized, quadraticRegularizedSync } from './quadratic-regularized.js'
 export { sinkhorn, sinkhornBatch, sinkhornSync } from './sinkhorn.js'
 export {
   type DivergenceGradient,
@@ -66,6 +88,9 @@ export {
   slicedWassersteinSync,
 } from './sliced-wasserstein.js'
 export type { Certificate, TransportSolution } from './solution.js'
+export { sparsityConstrained, sparsityConstrainedSync } from './sparsity-constrained.js'
+export type { QuadraticOptions, SparsityOptions } from './sparsity-options.js'
+export type { SparsitySolution, SparsityStage } from './sparsity-solution.js'
 export { type UnbalancedOptions, type UnbalancedSolution, unbalanced, unbalancedSync } from './unbalanced.js'
 export { type GradientOptions, type ValueGradient, valueGradient, valueGradientSync } from './value-gradient.js'
 export { type LineProblem, type LineSolution, wasserstein1d, wasserstein1dSync } from './wasserstein-1d.js'

@@ -94,7 +94,7 @@ export function checkOptions(
 
 const startNames: ReadonlySet<string> = new Set(['f', 'g'])
 
-function checkStart(start: EntropicOptions['warmStart']): CheckedOptions['warmStart'] {
+export function checkStart(start: EntropicOptions['warmStart']): CheckedOptions['warmStart'] {
   if (start === undefined) return undefined
   if (typeof start !== 'object' || start === null) {
     throw new ExtremaError('ERR_OPTION', `warmStart: expected { f, g }, got ${describe(start)}`)

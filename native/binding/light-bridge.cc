@@ -75,6 +75,7 @@ Napi::Value fit(const Napi::CallbackInfo& info) {
   const Problem problem = readProblem(info);
   const double* p = float64s(info[3]).data + kProblemEnd;
   bridge::FitSettings settings;
+  const bool lbfgs = p[0] != 0;
   settings.threads = problem.threads;
   settings.learningRate = p[1];
   settings.cosine = p[2] != 0;
@@ -90,8 +91,14 @@ Napi::Value fit(const Napi::CallbackInfo& info) {
     bridge::FitReport report;
     report.residual = out[2];
     report.loss = out[3];
-    bridge::adam(problem.shape, *problem.objective(), settings, problem.source, problem.target, theta,
-                 moments, history, report, monitor);
+    const auto objective = problem.objective();
+    const bridge::Data &source = problem.source, &target = problem.target;
+    if (lbfgs) {
+      bridge::lbfgs(problem.shape, *objective, settings, source, target, theta, history, report, monitor);
+    } else {
+      bridge::adam(problem.shape, *objective, settings, source, target, theta, moments, history, report,
+                   monitor);
+    }
     out[0] = static_cast<double>(report.status);
     out[1] = report.iterations;
     out[2] = report.residual;

@@ -87,7 +87,8 @@ Napi::Value sparsityConstrained(const Napi::CallbackInfo& info) {
   });
 }
 
-// (job, wantsProgress, timeLimit, parameters, x, y, a, b, f, g, cut, withTies, indptr, indices, data)
+// (job, wantsProgress, timeLimit, parameters, x, y, a, b, f, g, cut, withTies, indptr, indices, data,
+// costs)
 Napi::Value sparsityPlan(const Napi::CallbackInfo& info) {
   const double* parameters = float64s(info[3]).data;
   const transport::Problem problem = readProblem(info, parameters);
@@ -96,10 +97,21 @@ Napi::Value sparsityPlan(const Napi::CallbackInfo& info) {
   const bool withTies = info[11].As<Napi::Boolean>().Value();
   const int32_t* start = int32s(info[12]).data;
   int32_t* index = int32s(info[13]).data;
-  double* data = float64s(info[14]).data;
+  double *data = float64s(info[14]).data, *costs = float64s(info[15]).data;
   return launch(info, [=](Monitor& monitor) {
-    transport::readSparsityPlan(problem, options, f, g, cut, withTies, start, index, data, monitor);
+    transport::readSparsityPlan(problem, options, f, g, cut, withTies, start, index, data, costs, monitor);
   });
+}
+
+// (job, wantsProgress, timeLimit, parameters, x, y, u, v, out)
+Napi::Value costProduct(const Napi::CallbackInfo& info) {
+  const double* parameters = float64s(info[3]).data;
+  const transport::Problem problem = readCost(parameters, info[4], info[5]);
+  const unsigned threads = static_cast<unsigned>(parameters[4]);
+  const double *u = float64s(info[6]).data, *v = float64s(info[7]).data;
+  double* out = float64s(info[8]).data;
+  return launch(info,
+                [=](Monitor& monitor) { out[0] = transport::costProduct(problem, threads, u, v, monitor); });
 }
 
 }  // namespace
@@ -107,6 +119,7 @@ Napi::Value sparsityPlan(const Napi::CallbackInfo& info) {
 void exportSparsity(Napi::Env env, Napi::Object room) {
   room.Set("sparsityConstrained", Napi::Function::New(env, sparsityConstrained, "sparsityConstrained"));
   room.Set("sparsityPlan", Napi::Function::New(env, sparsityPlan, "sparsityPlan"));
+  room.Set("costProduct", Napi::Function::New(env, costProduct, "costProduct"));
 }
 
 }  // namespace extrema

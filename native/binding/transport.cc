@@ -262,6 +262,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   exportBarycenter(env, room);
   exportSparsity(env, room);
   exportGromov(env, room);
+  exportLowRank(env, room);
   exports.Set("transport", room);
 }
 

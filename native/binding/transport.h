@@ -15,5 +15,6 @@ void exportLightBridge(Napi::Env env, Napi::Object room);
 void exportBarycenter(Napi::Env env, Napi::Object room);
 void exportSparsity(Napi::Env env, Napi::Object room);
 void exportGromov(Napi::Env env, Napi::Object room);
+void exportLowRank(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

@@ -113,10 +113,7 @@ void ColumnOracle::begin(Range range, uint32_t chunk, unsigned) {
 bool ColumnOracle::visit(size_t column, Candidates candidates, uint32_t chunk, unsigned worker) {
   ColumnSolver& solver = solvers[worker];
   solver.solve(candidates, demand[column], terms_.dual ? x_[columns.length + column] : 0);
-  if (!(solver.cut >= threshold_[column])) {
-    threshold_[column] = -kInfinity;  // now with the whole column
-    return false;
-  }
+  if (!(solver.cut >= threshold_[column])) return false;
   Aligned<double>& sums = sums_[chunk];
   for (size_t r = 0; r < solver.count; r++) sums[candidates.index[r]] += solver.plan[r];
   std::copy_n(candidates.index, std::min(solver.count, kept_), entries_.data() + column * kept_);

@@ -190,7 +190,7 @@ void ColumnSolver::shared(Candidates c, double largest, double highest, double c
       share.at(level);
     }
   }
-  const double nu = share.nu, scale = dual ? 1 : columnMass / share.total();
+  const double nu = share.nu;
   value = 0;
   mass = 0;
   for (size_t i = 0; i < c.count; i++) {
@@ -199,10 +199,16 @@ void ColumnSolver::shared(Candidates c, double largest, double highest, double c
     exchange(c, i, count);
     const double t = theta < 1 ? theta / nu : w / gamma;
     value += t * ((dual ? w : c.s[count]) - 0.5 * t * (q / theta + rho));
-    plan[count] = t * scale;
-    mass += plan[count++];
+    mass += t;
+    plan[count++] = t;
   }
-  if (!dual) potential = -(largest + level);
+  if (!dual) {
+    // Its digits count more than those of the shares.
+    const double scale = columnMass / mass;
+    for (size_t r = 0; r < count; r++) plan[r] *= scale;
+    mass = columnMass;
+    potential = -(largest + level);
+  }
   cut = largest + level + q / nu;
 }
 

@@ -8,6 +8,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "transport/columns.cc"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "transport/rows-inl.h"
@@ -61,23 +62,31 @@ void KeepRows64(const ColumnBlock& block, ColumnVisitor& visitor, uint32_t numbe
   ForRows(chunk, [&](size_t column, const auto& cost) HWY_ATTR {
     size_t found = KeepRow(cost, block.x, block.threshold[column], block.geometry->m, block.s, block.index);
     if (visitor.visit(column, {block.s, block.index, found}, number, worker)) return;
+    block.threshold[column] = -std::numeric_limits<double>::infinity();
     found = KeepRow(cost, block.x, -std::numeric_limits<double>::infinity(), block.geometry->m, block.s,
                     block.index);
     visitor.visit(column, {block.s, block.index, found}, number, worker);
   });
 }
 
+// Rows ahead of the one that is read: a block takes so little of each that the processor foresees nothing.
+constexpr size_t kAhead = 8;
+
 template <class Stored>
 HWY_INLINE void KeepColumns(const ColumnBlock& block, const Stored* cost) {
   const hn::ScalableTag<double> d;
   const size_t first = block.columns.begin, width = block.columns.end - first;
   const size_t length = block.geometry->n, pitch = block.geometry->m, room = block.room;
-  const double* HWY_RESTRICT threshold = block.threshold + first;
+  const double* HWY_RESTRICT threshold = block.threshold;
   std::fill_n(block.counts, width, size_t{0});
   HWY_ALIGN double values[HWY_MAX_BYTES / sizeof(double)];
   for (size_t i = 0; i < length; i++) {
     if ((i & 255) == 0 && block.monitor->cancelled()) return;
     const auto x = hn::Set(d, block.x[i]);
+    if (i + kAhead < length) {
+      const Stored* next = cost + (i + kAhead) * pitch + first;
+      for (size_t j = 0; j < width; j += 64 / sizeof(Stored)) hwy::Prefetch(next + j);
+    }
     const MatrixRow<Stored> row{cost + i * pitch + first, width};
     ForColumns(d, row, width, [&](size_t j, auto c) HWY_ATTR {
       const auto value = hn::Sub(x, c);
@@ -145,20 +154,20 @@ Columns::Columns(const Problem& problem, bool byRows, unsigned threads)
       nothing_(count) {
   std::fill(nothing_.begin(), nothing_.end(), -kInfinity);
   for (Buffers& buffers : buffers_) {
-    const size_t size = asRows_ ? length : std::max(kBlockSize, length);
+    const size_t size = asRows_ ? length : std::max(std::min(kBlockSize, count * length), length);
     buffers.s = Aligned<double>(size);
     buffers.index = Aligned<int32_t>(size);
     if (!asRows_) {
       buffers.wholeS = Aligned<double>(length);
       buffers.wholeIndex = Aligned<int32_t>(length);
+      buffers.threshold = Aligned<double>(kMostWidth);
       buffers.counts.resize(kMostWidth);
     }
     if (geometry_->gemm) buffers.worker.block = Aligned<double>(geometry_->blockRows * geometry_->pitch);
   }
 }
 
-void Columns::visit(Team& team, const double* x, const double* threshold, size_t most,
-                    ColumnVisitor& visitor) {
+void Columns::visit(Team& team, const double* x, double* threshold, size_t most, ColumnVisitor& visitor) {
   const size_t room = std::max<size_t>(1, std::min(length, most));
   const size_t width = std::min(kMostWidth, std::max<size_t>(1, kBlockSize / room));
   team.run(chunks, [&](uint32_t chunk, unsigned worker) {
@@ -169,7 +178,7 @@ void Columns::visit(Team& team, const double* x, const double* threshold, size_t
                       &team.monitor(),
                       own,
                       x,
-                      threshold,
+                      asRows_ ? threshold : buffers.threshold.data(),
                       buffers.s.data(),
                       buffers.index.data(),
                       buffers.counts.data(),
@@ -181,6 +190,8 @@ void Columns::visit(Team& team, const double* x, const double* threshold, size_t
     }
     for (size_t first = own.begin; first < own.end; first += width) {
       block.columns = {first, std::min(first + width, own.end)};
+      // A copy: vectors reach beyond the block, where another thread may be writing.
+      std::copy(threshold + first, threshold + block.columns.end, buffers.threshold.data());
       EXTREMA_DISPATCH(KeepColumns64)(block);
       if (team.monitor().cancelled()) return;
       for (size_t column = first; column < block.columns.end; column++) {
@@ -189,6 +200,7 @@ void Columns::visit(Team& team, const double* x, const double* threshold, size_t
             visitor.visit(column, {block.s + from, block.index + from, found}, chunk, worker)) {
           continue;
         }
+        threshold[column] = -kInfinity;
         visitor.visit(column, readWhole(team.monitor(), column, x, buffers), chunk, worker);
       }
     }

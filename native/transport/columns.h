@@ -23,7 +23,8 @@ class ColumnVisitor {
   virtual void begin(Range columns, uint32_t chunk, unsigned worker) {
     (void)columns, (void)chunk, (void)worker;
   }
-  // False if the candidates may not be all it takes: then it is called again with all of the column.
+  // False if the candidates may not be all it takes: then it is called again with all of the column, whose
+  // threshold is -Infinity then.
   virtual bool visit(size_t column, Candidates candidates, uint32_t chunk, unsigned worker) = 0;
 };
 
@@ -32,8 +33,8 @@ struct ColumnBlock {
   const Geometry<double>* geometry;
   const Monitor* monitor;
   Range columns;
-  const double* x;          // padded
-  const double* threshold;  // by column, padded
+  const double* x;    // padded
+  double* threshold;  // by column (of the block, unless they are rows), padded
   double* s;
   int32_t* index;
   size_t* counts;  // by column of the block
@@ -41,7 +42,7 @@ struct ColumnBlock {
   Workspace<double>::Worker* worker;
 };
 
-// The columns of the cost: its columns, or its rows.
+// The cost by columns, which may be its columns or its rows.
 class Columns {
  public:
   Columns(const Problem& problem, bool byRows, unsigned threads);
@@ -51,18 +52,18 @@ class Columns {
   unsigned workers;
 
   // Visits every column with its candidates s_i > threshold. Room is made for `most` of them; a column with
-  // more is visited whole. x and threshold are padded.
-  void visit(Team& team, const double* x, const double* threshold, size_t most, ColumnVisitor& visitor);
+  // more is visited whole, its threshold then -Infinity. x is padded.
+  void visit(Team& team, const double* x, double* threshold, size_t most, ColumnVisitor& visitor);
   // Visits one column with all entries, as part of chunk 0.
   void visitWhole(const Monitor& monitor, size_t column, const double* x, unsigned worker,
                   ColumnVisitor& visitor);
 
-  // Range of the finite costs, where they are distances exactly and not a bound.
+  // Range of the finite costs; of points exactly, not a bound.
   CostRange range(Team& team);
 
  private:
   struct Buffers {
-    Aligned<double> s, wholeS;
+    Aligned<double> s, wholeS, threshold;
     Aligned<int32_t> index, wholeIndex;
     std::vector<size_t> counts;
     Workspace<double>::Worker worker;

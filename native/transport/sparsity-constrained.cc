@@ -190,13 +190,17 @@ class Solve {
       if (monitor_.cancelled()) return;
       t++;
       const double step = options_.learningRate * range_ / std::sqrt(t);
-      for (size_t i = 0; i < x.size(); i++)
-        x[i] += step * (oracle_.supply[i] / oracle_.mass - draw.gradient[i]);
+      double error = 0;
+      for (size_t i = 0; i < x.size(); i++) {
+        const double slope = oracle_.supply[i] / oracle_.mass - draw.gradient[i];
+        x[i] += step * slope;
+        error += std::fabs(slope);
+      }
       if (2 * t > options_.maxIterations) {
         averaged++;
         for (size_t i = 0; i < x.size(); i++) mean[i] += (x[i] - mean[i]) / averaged;
       }
-      monitor_.progress(t, std::numeric_limits<double>::quiet_NaN());
+      monitor_.progress(t, error);
       expired = monitor_.expired();
       if (expired) break;
     }

@@ -75,8 +75,9 @@ class Reader : public ColumnVisitor {
   const double *demand, *own;
   bool withTies;
   const int32_t* start;
+  const double* x;
   int32_t* index;
-  double* data;
+  double *data, *cost;
   std::vector<std::vector<int32_t>> order;
   std::atomic<bool> sound{true};
 
@@ -91,11 +92,38 @@ class Reader : public ColumnVisitor {
     std::iota(rank, rank + found, 0);
     std::sort(rank, rank + found, [&](int32_t p, int32_t q) { return c.index[p] < c.index[q]; });
     for (size_t r = 0; r < found; r++) {
-      index[from + r] = c.index[rank[r]];
+      const int32_t i = index[from + r] = c.index[rank[r]];
+      cost[from + r] = x[i] - c.s[rank[r]];
       data[from + r] = static_cast<size_t>(rank[r]) < solver.count ? solver.plan[rank[r]] : 0;
     }
     return true;
   }
+};
+
+class Product : public ColumnVisitor {
+ public:
+  Product(const double* u, const double* v, size_t rows, size_t columns)
+      : sums(rows), u_(u), v_(v), taken_(std::count_if(v, v + columns, [](double w) { return w > 0; })) {}
+  Aligned<double> sums;
+
+  bool visit(size_t row, Candidates c, uint32_t, unsigned) override {
+    if (u_[row] == 0) return true;
+    double total = 0;
+    ptrdiff_t found = 0;
+    for (size_t k = 0; k < c.count; k++) {
+      const double weight = v_[c.index[k]];
+      if (weight == 0) continue;
+      total -= c.s[k] * weight;
+      found++;
+    }
+    // Forbidden arcs are no candidates.
+    sums[row] = found == taken_ ? u_[row] * total : std::numeric_limits<double>::infinity();
+    return true;
+  }
+
+ private:
+  const double *u_, *v_;
+  ptrdiff_t taken_;
 };
 
 }  // namespace
@@ -130,7 +158,7 @@ void measureSparsityPlan(const SparsityOptions& options, ColumnOracle& oracle, c
 
 void readSparsityPlan(const Problem& problem, const SparsityOptions& options, const double* f,
                       const double* g, const double* cut, bool withTies, const int32_t* start, int32_t* index,
-                      double* data, Monitor& monitor) {
+                      double* data, double* costs, Monitor& monitor) {
   Columns columns(problem, options.byRows, options.threads);
   Team team(columns.workers, monitor);
   Reader reader;
@@ -145,12 +173,25 @@ void readSparsityPlan(const Problem& problem, const SparsityOptions& options, co
   reader.start = start;
   reader.index = index;
   reader.data = data;
+  reader.cost = costs;
   Aligned<double> x(columns.length), threshold(columns.count);
   std::copy_n(options.byRows ? g : f, columns.length, x.data());
   std::copy_n(cut, columns.count, threshold.data());
+  reader.x = x.data();
   columns.visit(team, x.data(), threshold.data(), columns.length, reader);
   if (monitor.cancelled() || reader.sound.load()) return;
   throw Error("ERR_NOT_FINITE", "cost: expected numbers that stay as they are after the call, got others");
+}
+
+double costProduct(const Problem& problem, unsigned threads, const double* u, const double* v,
+                   Monitor& monitor) {
+  Columns rows(problem, true, threads);
+  Team team(rows.workers, monitor);
+  Product product(u, v, rows.count, rows.length);
+  Aligned<double> zeros(rows.length), threshold(rows.count);
+  std::fill(threshold.begin(), threshold.end(), -std::numeric_limits<double>::infinity());
+  rows.visit(team, zeros.data(), threshold.data(), rows.length, product);
+  return sum(product.sums.data(), rows.count);
 }
 
 }  // namespace extrema::transport

@@ -59,6 +59,10 @@ void measureSparsityPlan(const SparsityOptions& options, ColumnOracle& oracle, c
 // start holds where each column begins, from its counts.
 void readSparsityPlan(const Problem& problem, const SparsityOptions& options, const double* f,
                       const double* g, const double* cut, bool withTies, const int32_t* start, int32_t* index,
-                      double* data, Monitor& monitor);
+                      double* data, double* costs, Monitor& monitor);
+
+// u^T C v for u, v >= 0: Infinity where that takes a forbidden arc.
+double costProduct(const Problem& problem, unsigned threads, const double* u, const double* v,
+                   Monitor& monitor);
 
 }  // namespace extrema::transport

@@ -261,7 +261,7 @@ describe('moe: cache', () => {
     const reason = new Error('enough')
     const controller = new AbortController()
     const running = cache(trace, { ...options, scope: 'shared', bytes: 40, signal: controller.signal })
-    setTimeout(() => controller.abort(reason), 5)
+    setImmediate(() => controller.abort(reason))
     expect(await rejection(running)).to.equal(reason)
   })
 

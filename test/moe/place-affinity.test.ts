@@ -189,7 +189,7 @@ describe('moe: placeAffinity', () => {
     const reason = new Error('enough')
     const controller = new AbortController()
     const running = placeAffinity(trace, { devices: 4, starts: 1000, signal: controller.signal })
-    setTimeout(() => controller.abort(reason), 5)
+    setImmediate(() => controller.abort(reason))
     expect(await rejection(running)).to.equal(reason)
   })
 

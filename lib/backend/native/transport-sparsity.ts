@@ -58,6 +58,15 @@ export function nativeSparsity(runtime: Runtime, room: Exports): SparsityKernels
       job.indptr,
       job.indices,
       job.data,
+      job.costs,
+    ]),
+    costProduct: nativeKernel(runtime, room.costProduct, ({ cost, threads, u, v, out }) => [
+      Float64Array.of(cost.n, cost.m, cost.d, metrics.indexOf(cost.metric), threads),
+      cost.x,
+      cost.y,
+      u,
+      v,
+      out,
     ]),
   }
 }

@@ -1,8 +1,10 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { assignmentArguments } from './assignment.js'
 import { nativeBarycenter } from './barycenter.js'
+import { nativeGromov } from './gromov.js'
 import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
+import { nativeLowRank } from './low-rank.js'
 import { nativeKernel, type Runtime } from './runtime.js'
 import { nativeTransportDerivatives } from './transport-derivatives.js'
 import { nativeRelaxedTransport } from './transport-relaxed.js'
@@ -68,6 +70,8 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
   return {
     ...nativeLine(runtime, room),
     ...nativeBarycenter(runtime, room),
+    ...nativeGromov(runtime, room),
+    ...nativeLowRank(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
     ...nativeTransportDerivatives(runtime, room),
     ...nativeRelaxedTransport(runtime, room),

@@ -216,7 +216,7 @@ class State {
     }
     this.shape = { components, dimension: source.columns, full: options.full, epsilon }
     this.#floor = leastScale * Math.min(1, 1 / epsilon)
-    if (options.initialScale < 2 * this.#floor) {
+    if (options.initialScale !== undefined && options.initialScale < 2 * this.#floor) {
       const least = (2 * this.#floor).toPrecision(3)
       throw new ExtremaError('ERR_OPTION', `initialScale: expected at least ${least}, got ${options.initialScale}`)
     }
@@ -228,9 +228,13 @@ class State {
     const { options } = this.#prepared
     this.#method = method
     this.total = options.maxIterations ?? (method === 'adam' ? 10_000 : 300)
-    const { initialScale, initialization } = options
-    const random = options.random.split(2)
-    this.#theta = firstParameters(this.shape, target, initialScale, this.#floor, initialization, random)
+    this.#theta = firstParameters(this.shape, target, {
+      variant: options.variant,
+      initialization: options.initialization,
+      scale: options.initialScale,
+      floor: this.#floor,
+      random: options.random.split(2),
+    })
     this.#moments = new Float64Array(method === 'adam' ? 2 * this.#theta.length : 1)
     this.#history = new Float64Array(this.total)
   }
@@ -241,15 +245,15 @@ class State {
   ): Request & { kind: 'fit' } {
     const { options, start } = this.#prepared
     const { control } = options
-    const paper = paperLearningRate(this.shape.epsilon)
+    const adaptive = options.variant === 'adaptive'
     const job: FitJob = {
       ...part,
       shape: this.shape,
       floor: this.#floor,
       method: this.#method,
       matching: options.matching,
-      learningRate: options.learningRate ?? (options.cosine ? 0.01 : paper),
-      cosine: options.cosine,
+      learningRate: options.learningRate ?? (adaptive ? 0.01 : paperLearningRate(this.shape.epsilon)),
+      cosine: adaptive,
       batch: options.batchSize,
       total: this.total,
       tolerance: options.tolerance,

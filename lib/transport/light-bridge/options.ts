@@ -38,17 +38,20 @@ export interface LightBridgeOptions extends SolverOptions {
    */
   optimizer?: 'auto' | 'adam' | 'lbfgs'
   /**
-   * Adam's, in units of the standardised data. Default 0.01; with `schedule: 'constant'` the paper's, by epsilon over
-   * the variance of the data: 1e-3 at 0.1, 3e-3 at 1, 6e-2 at 10, and in between on a line in logarithms.
+   * `'adaptive'` (default): the learning rate decays to zero over `maxIterations` along a cosine, and the start is near
+   * the identity. `'paper'`: the rate stays, and the start are target points with S_k = I and equal weights.
+   */
+  variant?: 'adaptive' | 'paper'
+  /**
+   * Adam's, in units of the standardised data. Default 0.01; with `variant: 'paper'` by epsilon over the variance of the
+   * data: 1e-3 at 0.1, 3e-3 at 1, 6e-2 at 10, and in between on a line in logarithms.
    */
   learningRate?: number
-  /** Whether Adam's learning rate decays to zero over `maxIterations` (default) or stays, as in the paper. */
-  schedule?: 'cosine' | 'constant'
   /** Points of a minibatch on each side. Default 128. */
   batchSize?: number
-  /** Start of S_k, times the identity. Default 1. */
+  /** Start of S_k, times the identity. Default: the part of the target's variance left about the nearest start; paper 1. */
   initialScale?: number
-  /** Start of the means: random target points (default), or points far from each other. */
+  /** Where means start: random target points (default), or points far from each other. */
   initialization?: 'samples' | 'kmeans++'
   /** Of all randomness. Default 0. */
   seed?: number | bigint
@@ -64,7 +67,7 @@ const names: ReadonlySet<string> = new Set([
   'pairing',
   'optimizer',
   'learningRate',
-  'schedule',
+  'variant',
   'batchSize',
   'initialScale',
   'initialization',
@@ -82,9 +85,9 @@ export interface CheckedOptions {
   pairedRows: boolean
   optimizer: 'auto' | 'adam' | 'lbfgs'
   learningRate: number | undefined
-  cosine: boolean
+  variant: 'adaptive' | 'paper'
   batchSize: number
-  initialScale: number
+  initialScale: number | undefined
   initialization: 'samples' | 'kmeans++'
   random: Generator
   threads: number
@@ -114,9 +117,9 @@ export function checkOptions(options: LightBridgeOptions): CheckedOptions {
     pairedRows: oneOf('pairing', options.pairing, ['independent', 'rows'], 'independent') === 'rows',
     optimizer,
     learningRate: options.learningRate === undefined ? undefined : positive('learningRate', options.learningRate),
-    cosine: oneOf('schedule', options.schedule, ['cosine', 'constant'], 'cosine') === 'cosine',
+    variant: oneOf('variant', options.variant, ['adaptive', 'paper'], 'adaptive'),
     batchSize: whole('batchSize', options.batchSize, 128, 1, 1_000_000),
-    initialScale: positive('initialScale', options.initialScale, 1),
+    initialScale: options.initialScale === undefined ? undefined : positive('initialScale', options.initialScale),
     initialization: oneOf('initialization', options.initialization, ['samples', 'kmeans++'], 'samples'),
     random: generator(options.seed ?? 0),
     threads,

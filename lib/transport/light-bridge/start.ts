@@ -3,34 +3,55 @@ import type { Generator } from '../../random/index.js'
 
 /** Points that k-means++ chooses from: enough for its purpose, and few enough for the event loop. */
 const mostCandidates = 5000
+/** Points that the spread about the centres is measured on. */
+const mostMeasured = 2000
+const leastScale = 0.1
+/** Means at one place would stay together. */
+const leastSpread = 0.05
+
+/** How a fit begins. */
+export interface Start {
+  variant: 'adaptive' | 'paper'
+  initialization: 'samples' | 'kmeans++'
+  /** S_k, times the identity; undefined for a default. */
+  scale: number | undefined
+  /** Least S_k. */
+  floor: number
+  random: Generator
+}
 
 /**
- * The first theta: equal weights, means at target points, S_k = scale I. `target` are standardised points in random order.
+ * The first theta, from standardised target points y in random order.
+ *
+ * The paper starts with r_k = y_k, S_k = I and equal weights. At small epsilon that gives each source point to the component
+ * that lies farthest in its direction, and fits end with components that nothing reaches. Ours starts as a mixture that
+ * leaves standardised points about where they are: S_k = s I, r_k = (1 - s) y_k, log alpha_k = -(1 - s) |y_k|² / (2
+ * epsilon), so component k takes the points nearest to y_k and maps y_k to itself; s is the part of the variance that is
+ * left about the nearest y_k.
  */
-export function firstParameters(
-  shape: BridgeShape,
-  target: Float64Array,
-  scale: number,
-  floor: number,
-  initialization: 'samples' | 'kmeans++',
-  random: Generator,
-): Float64Array {
+export function firstParameters(shape: BridgeShape, target: Float64Array, start: Start): Float64Array {
   const { components, dimension, full, epsilon } = shape
-  const perScale = full ? dimension * dimension : dimension
-  const theta = new Float64Array(components * (1 + dimension + perScale))
+  const { variant, initialization, floor, random } = start
   const chosen =
     initialization === 'samples'
       ? Int32Array.from({ length: components }, (_, k) => k)
       : spreadOut(target, dimension, components, random)
-  const unit = Math.sqrt(epsilon)
+  const paper = variant === 'paper'
+  const scale = start.scale ?? (paper ? 1 : Math.max(leastScale, varianceLeft(target, dimension, chosen)))
+  const spread = paper ? 1 : Math.max(leastSpread, 1 - scale)
   const logScale = full ? Math.log(Math.sqrt(scale) - Math.sqrt(floor)) : Math.log(scale - floor)
-  theta.fill(-Math.log(components), 0, components)
+  const perScale = full ? dimension * dimension : dimension
+  const theta = new Float64Array(components * (1 + dimension + perScale))
   chosen.forEach((row, k) => {
+    let squares = 0
     for (let i = 0; i < dimension; i++) {
-      theta[components + k * dimension + i] = target[row * dimension + i] / unit
+      const y = target[row * dimension + i]
+      squares += y * y
+      theta[components + k * dimension + i] = (spread * y) / Math.sqrt(epsilon)
       const own = components * (1 + dimension) + k * perScale
       theta[own + (full ? i * dimension + i : i)] = logScale
     }
+    theta[k] = paper ? -Math.log(components) : (-spread * squares) / (2 * epsilon)
   })
   return theta
 }
@@ -39,20 +60,38 @@ export function firstParameters(
 function spreadOut(points: Float64Array, dimension: number, count: number, random: Generator): Int32Array {
   const candidates = Math.min(points.length / dimension, Math.max(mostCandidates, count))
   const chosen = new Int32Array(count)
-  const distance = new Float64Array(candidates).fill(Number.POSITIVE_INFINITY)
+  const nearest = new Float64Array(candidates).fill(Number.POSITIVE_INFINITY)
   chosen[0] = random.integer(0, candidates)
   for (let k = 1; k < count; k++) {
     let total = 0
     for (let j = 0; j < candidates; j++) {
-      let squares = 0
-      for (let i = 0; i < dimension; i++) {
-        squares += (points[j * dimension + i] - points[chosen[k - 1] * dimension + i]) ** 2
-      }
-      if (squares < distance[j]) distance[j] = squares
-      total += distance[j]
+      nearest[j] = Math.min(nearest[j], squaredDistance(points, dimension, j, chosen[k - 1]))
+      total += nearest[j]
     }
     // Fewer different points than components: any will do.
-    chosen[k] = total > 0 ? random.categorical(distance) : random.integer(0, candidates)
+    chosen[k] = total > 0 ? random.categorical(nearest) : random.integer(0, candidates)
   }
   return chosen
+}
+
+/** The mean squared distance of points from their nearest centre over that from the mean, which is 0; at most 1. */
+function varianceLeft(points: Float64Array, dimension: number, centres: Int32Array): number {
+  const isCentre = new Set(centres)
+  const end = Math.min(points.length / dimension, mostMeasured + centres.length)
+  let left = 0
+  let all = 0
+  for (let j = 0; j < end; j++) {
+    if (isCentre.has(j)) continue
+    let nearest = Number.POSITIVE_INFINITY
+    for (const centre of centres) nearest = Math.min(nearest, squaredDistance(points, dimension, j, centre))
+    left += nearest
+    for (let i = j * dimension; i < (j + 1) * dimension; i++) all += points[i] * points[i]
+  }
+  return all > 0 ? Math.min(1, left / all) : 0
+}
+
+function squaredDistance(points: Float64Array, dimension: number, a: number, b: number): number {
+  let squares = 0
+  for (let i = 0; i < dimension; i++) squares += (points[a * dimension + i] - points[b * dimension + i]) ** 2
+  return squares
 }

@@ -40,4 +40,8 @@ void adam(const Shape& shape, Objective& objective, const FitSettings& settings,
           const Data& target, double* theta, double* moments, double* history, FitReport& report,
           Monitor& monitor);
 
+// On all evaluation rows at once, by L-BFGS. history: the loss after each iteration.
+void lbfgs(const Shape& shape, Objective& objective, const FitSettings& settings, const Data& source,
+           const Data& target, double* theta, double* history, FitReport& report, Monitor& monitor);
+
 }  // namespace extrema::transport::bridge

@@ -83,10 +83,7 @@ export class ColumnOracle {
     let widest = 0
     const visit = (column: number, s: Float64Array, index: Int32Array, from: number, to: number) => {
       solver.solve(s, index, from, to, demand[column], terms.dual ? x[length + column] : 0)
-      if (!(solver.cut >= this.threshold[column])) {
-        this.threshold[column] = Number.NEGATIVE_INFINITY // now with the whole column
-        return false
-      }
+      if (!(solver.cut >= this.threshold[column])) return false
       const { plan } = solver
       const entriesFrom = column * kept
       for (let r = 0; r < solver.count; r++) {

@@ -139,7 +139,6 @@ export class ColumnSolver {
       }
     }
     const { nu } = share
-    const scale = dual ? 1 : mass / share.total()
     const { plan } = this
     let count = 0
     let value = 0
@@ -150,15 +149,20 @@ export class ColumnSolver {
       if (!(theta > 0)) continue
       moveTo(s, index, i, from + count)
       const t = theta < 1 ? theta / nu : w / gamma
-      plan[count] = t * scale
-      total += t * scale
       value += t * ((dual ? w : s[from + count]) - 0.5 * t * (q / theta + rho))
-      count++
+      total += t
+      plan[count++] = t
     }
     this.count = count
     this.value = value
     this.mass = total
-    if (!dual) this.potential = -(largest + level)
+    if (!dual) {
+      // Its digits count more than those of the shares.
+      const scale = mass / total
+      for (let r = 0; r < count; r++) plan[r] *= scale
+      this.mass = mass
+      this.potential = -(largest + level)
+    }
     this.cut = largest + level + q / nu
   }
 

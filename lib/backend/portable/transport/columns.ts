@@ -1,17 +1,17 @@
-import type { CostData, TransportProblemData } from '../../kernels.js'
+import type { CostData } from '../../kernels.js'
 import { type CostRows, openCost } from './cost.js'
 import { segmentLength, type Watch, type Work } from './work.js'
 
 /**
- * What is done with a column's candidates: s and index at from <= i < to. False if they may not be all it takes: then the
- * visitor is called again with all of the column.
+ * What is done with a column's candidates: s and index at from <= i < to. False if they may not be all it takes: then it
+ * is called again with all of the column, whose threshold is -Infinity then.
  */
 export type Visit = (column: number, s: Float64Array, index: Int32Array, from: number, to: number) => boolean
 
 /** Numbers in a block of candidates. */
 const blockSize = 2 ** 18
 
-/** The columns of the cost: its columns, or its rows. */
+/** The cost by columns, which may be its columns or its rows. */
 export class Columns {
   private readonly s: Float64Array
   private readonly index: Int32Array
@@ -25,7 +25,7 @@ export class Columns {
     readonly count: number,
     readonly length: number,
   ) {
-    const size = asRows ? length : Math.max(blockSize, length)
+    const size = asRows ? length : Math.max(Math.min(blockSize, count * length), length)
     this.s = new Float64Array(size)
     this.index = new Int32Array(size)
     this.counts = new Int32Array(count)
@@ -34,7 +34,7 @@ export class Columns {
       : { s: new Float64Array(length), index: new Int32Array(length) }
   }
 
-  static *open(problem: TransportProblemData, byRows: boolean, monitor: Watch): Work<Columns> {
+  static *open(problem: CostData, byRows: boolean, monitor: Watch): Work<Columns> {
     const { n, m } = problem
     const [count, length] = byRows ? [n, m] : [m, n]
     if (problem.metric === 'dense' || byRows) {
@@ -47,14 +47,14 @@ export class Columns {
 
   /**
    * Visits every column with its candidates s_i = x_i - C_i > threshold, by ascending i. Room is made for `most` of them; a
-   * column with more is visited whole.
+   * column with more is visited whole, its threshold then -Infinity.
    */
   *visit(x: Float64Array, threshold: Float64Array, most: number, visit: Visit, monitor: Watch): Work<void> {
     if (this.asRows) {
       let work = 0
       for (let column = 0; column < this.count; column++) {
         const found = this.readRow(column, x, threshold[column])
-        if (!visit(column, this.s, this.index, 0, found)) this.visitWhole(column, x, visit)
+        if (!visit(column, this.s, this.index, 0, found)) this.again(column, x, threshold, visit)
         work += this.length
         if (work < segmentLength) continue
         work = 0
@@ -70,10 +70,17 @@ export class Columns {
       for (let column = first; column < last; column++) {
         const found = this.counts[column]
         const from = (column - first) * room
-        if (found > room || !visit(column, this.s, this.index, from, from + found)) this.visitWhole(column, x, visit)
+        if (found > room || !visit(column, this.s, this.index, from, from + found)) {
+          this.again(column, x, threshold, visit)
+        }
         if (monitor.due()) yield
       }
     }
+  }
+
+  private again(column: number, x: Float64Array, threshold: Float64Array, visit: Visit): void {
+    threshold[column] = Number.NEGATIVE_INFINITY
+    this.visitWhole(column, x, visit)
   }
 
   /** Visits one column with all entries. */

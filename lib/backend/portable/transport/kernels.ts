@@ -5,14 +5,16 @@ import { assignment } from './assignment.js'
 import { portableBarycenter } from './barycenter.js'
 import type { Report } from './context.js'
 import { portableTransportDerivatives } from './derivative-kernels.js'
+import { portableGromov } from './gromov.js'
 import { portableLightBridge } from './light-bridge/kernels.js'
 import { portableLine } from './line.js'
+import { portableLowRank } from './low-rank.js'
 import { applyPlan, costTransform, formPlan, sparsePlan } from './plan.js'
 import { portableRelaxedTransport } from './relaxed-kernels.js'
 import { sinkhorn } from './sinkhorn.js'
 import { sinkhornNewtonSparse } from './sinkhorn-newton-sparse.js'
 import { sparsityConstrained } from './sparsity-constrained.js'
-import { readPlan } from './sparsity-plan.js'
+import { costProduct, readPlan } from './sparsity-plan.js'
 import type { Watch, Work } from './work.js'
 
 type Solver = (job: Omit<SolveJob, 'report'>, monitor: Watch) => Work<Report>
@@ -64,6 +66,8 @@ function finish<T>(work: Work<T>): T {
 export const portableTransport: TransportKernels = {
   ...portableLine,
   ...portableBarycenter,
+  ...portableGromov,
+  ...portableLowRank,
   assignment: portableKernel(assignment),
   ...portableTransportDerivatives,
   ...portableRelaxedTransport,
@@ -75,6 +79,7 @@ export const portableTransport: TransportKernels = {
   transform: portableKernel(costTransform),
   sparsityConstrained: portableKernel(sparsityConstrained),
   sparsityPlan: portableKernel(readPlan),
+  costProduct: portableKernel(costProduct),
   sparsePlan(plan, threshold): CsrParts {
     return finish(sparsePlan(plan, threshold, new Monitor({ timeLimit: Number.POSITIVE_INFINITY }, true)))
   },

@@ -202,12 +202,17 @@ class Solve {
       }
       t++
       const step = (learningRate * this.range) / Math.sqrt(t)
-      for (let i = 0; i < x.length; i++) x[i] += step * (supply[i] / this.mass - drawn[i])
+      let error = 0
+      for (let i = 0; i < x.length; i++) {
+        const slope = supply[i] / this.mass - drawn[i]
+        x[i] += step * slope
+        error += Math.abs(slope)
+      }
       if (2 * t > maxIterations) {
         averaged++
         for (let i = 0; i < x.length; i++) mean[i] += (x[i] - mean[i]) / averaged
       }
-      monitor.progress(t, Number.NaN)
+      monitor.progress(t, error)
       this.expired = monitor.expired()
       if (this.expired) break
     }

@@ -1,5 +1,5 @@
 import { ExtremaError } from '../../../core/errors.js'
-import type { SparsityJob, SparsityPlanJob } from '../../transport-sparsity.js'
+import type { CostProductJob, SparsityJob, SparsityPlanJob } from '../../transport-sparsity.js'
 import type { ColumnOracle } from './column-oracle.js'
 import { ColumnSolver, type ColumnTerms } from './column-solver.js'
 import { Columns, type Visit } from './columns.js'
@@ -95,7 +95,7 @@ function countTies(solver: ColumnSolver, s: Float64Array, from: number, to: numb
 }
 
 export function* readPlan(job: SparsityPlanJob, monitor: Watch): Work<void> {
-  const { problem, settings, f, g, cut, indptr, indices, data, withTies } = job
+  const { problem, settings, f, g, cut, indptr, indices, data, costs, withTies } = job
   const { byRows, maxNonzeros, gamma, entropy, dual } = settings
   const columns = yield* Columns.open(problem, byRows, monitor)
   const solver = new ColumnSolver(columns.length)
@@ -115,12 +115,39 @@ export function* readPlan(job: SparsityPlanJob, monitor: Watch): Work<void> {
     for (let r = 0; r < found; r++) order[r] = r
     const ranks = order.subarray(0, found).sort((p, q) => index[from + p] - index[from + q])
     for (let r = 0; r < found; r++) {
-      indices[start + r] = index[from + ranks[r]]
+      const i = index[from + ranks[r]]
+      indices[start + r] = i
       data[start + r] = ranks[r] < count ? plan[ranks[r]] : 0
+      costs[start + r] = free[i] - s[from + ranks[r]]
     }
     return true
   }
   yield* columns.visit(free, cut, columns.length, visit, monitor)
   if (sound) return
   throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are after the call, got others')
+}
+
+export function* costProduct(job: CostProductJob, monitor: Watch): Work<void> {
+  const { cost, u, v, out } = job
+  const rows = yield* Columns.open(cost, true, monitor)
+  const zeros = new Float64Array(rows.length)
+  const threshold = new Float64Array(rows.count).fill(Number.NEGATIVE_INFINITY)
+  const sums = new Float64Array(rows.count)
+  const taken = v.reduce((count, weight) => count + (weight > 0 ? 1 : 0), 0)
+  const visit: Visit = (row, s, index, from, to) => {
+    if (u[row] === 0) return true
+    let total = 0
+    let found = 0
+    for (let k = from; k < to; k++) {
+      const weight = v[index[k]]
+      if (weight === 0) continue
+      total -= s[k] * weight
+      found++
+    }
+    // Forbidden arcs are no candidates.
+    sums[row] = found === taken ? u[row] * total : Number.POSITIVE_INFINITY
+    return true
+  }
+  yield* rows.visit(zeros, threshold, rows.length, visit, monitor)
+  out[0] = sum(sums)
 }

@@ -2,6 +2,7 @@ import { type FitJob, fitStatuses, type LightBridgeKernels, type LossJob } from 
 import { type Monitor, portableKernel, type Steps } from '../../driver.js'
 import { adam } from './adam.js'
 import { drift, evaluate, sample, trajectories } from './inference.js'
+import { lbfgsFit } from './lbfgs.js'
 import { Loss, type Objective } from './loss.js'
 import { Matching } from './matching.js'
 
@@ -10,7 +11,11 @@ function objectiveOf({ shape, floor, matching, draws }: LossJob | FitJob): Objec
 }
 
 function* fit(job: FitJob, monitor: Monitor): Steps {
-  const { status, iterations, residual, loss } = yield* adam(job, objectiveOf(job), monitor)
+  const { status, iterations, residual, loss } = yield* (job.method === 'lbfgs' ? lbfgsFit : adam)(
+    job,
+    objectiveOf(job),
+    monitor,
+  )
   job.report.set([fitStatuses.indexOf(status), iterations, residual, loss])
 }
 
