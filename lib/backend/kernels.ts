@@ -137,7 +137,14 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels, LowRankKernels, DerivativeKernels {
+export interface TransportKernels
+  extends LineKernels,
+    RelaxedKernels,
+    BarycenterKernels,
+    SparsityKernels,
+    GromovKernels,
+    LowRankKernels,
+    DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>
