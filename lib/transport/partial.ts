@@ -55,6 +55,8 @@ export interface PartialSolution extends Solution, TransportPlan {
 }
 
 const defaultIterations = 500
+/** Less than that is lost in the rounding of what stays. */
+const leastShare = 1e-12
 const partialNames: ReadonlySet<string> = new Set([
   'mass',
   'epsilon',
@@ -169,7 +171,15 @@ function* program(problem: TransportProblem, { common, mass, price }: Checked): 
 
 /** The mass to move, exactly the smaller total where it is that but for rounding. */
 function movable(mass: number, { full }: CheckedProblem): number {
-  const most = Math.min(total(full.a), total(full.b))
+  const [all, others] = [total(full.a), total(full.b)]
+  const most = Math.min(all, others)
+  const least = leastShare * Math.max(all, others)
+  if (mass < least) {
+    throw new ExtremaError(
+      'ERR_MASS',
+      `mass: expected at least ${leastShare} of the totals of a and b, ${least}, got ${mass}`,
+    )
+  }
   if (mass <= most) return mass
   if (mass <= most * (1 + 1e-9)) return most
   throw new ExtremaError('ERR_MASS', `mass: expected at most the smaller total of a and b, ${most}, got ${mass}`)

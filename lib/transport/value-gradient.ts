@@ -34,7 +34,7 @@ const gradientNames: ReadonlySet<string> = new Set(['threads', 'signal'])
  * for squared Euclidean distances. As exact as the solution is converged.
  *
  * With kept marginals weights can only move together: a and b are centred. At nodes without weight they are those of
- * `solution.potentials`. Where a distance is zero, Euclidean and city-block costs have no derivative, and count as 0.
+ * `solution.potentials`; where marginals are relaxed such nodes stay out, and count as 0. Where a distance is zero, Euclidean and city-block costs have no derivative, and count as 0.
  */
 export async function valueGradient(
   solution: TransportSolution | UnbalancedSolution | PartialSolution,
@@ -80,10 +80,11 @@ function weightGradient(
   const { marginals } = solution as UnbalancedSolution
   const own = (weights: Float64Array, potential: Float64Array, penalty: number, sums: Float64Array, other: number) =>
     potential.map((value, i) => {
+      if (weights[i] === 0) return 0
       // rho (1 - exp(-f / rho)), in the limit f; and the part of epsilon KL(P | a bᵀ).
       const slope = penalty < Number.POSITIVE_INFINITY ? -penalty * Math.expm1(-value / penalty) : value
       if (!productReference) return slope
-      return slope + plan.epsilon * (other - (weights[i] > 0 ? sums[i] / weights[i] : 0))
+      return slope + plan.epsilon * (other - sums[i] / weights[i])
     })
   return {
     a: own(a, f, penaltyA, marginals.a, total(b)),

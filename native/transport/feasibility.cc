@@ -33,6 +33,31 @@ class Flow {
     return std::accumulate(supply_.begin(), supply_.end(), 0.0);
   }
 
+  // A node that no arc leads to, however little its weight: returns that and marks the cut, or 0.
+  double findLonely(std::vector<char>& rows, std::vector<char>& columns) const {
+    std::vector<char> reached(problem_.m, 0);
+    for (size_t i = 0; i < problem_.n; i++) {
+      bool any = false;
+      for (size_t j = 0; j < problem_.m; j++) {
+        if (!allowed(i, j)) continue;
+        any = true;
+        reached[j] = 1;
+      }
+      if (any) continue;
+      rows.assign(problem_.n, 0);
+      rows[i] = 1;
+      columns.assign(problem_.m, 0);
+      return problem_.a[i];
+    }
+    for (size_t j = 0; j < problem_.m; j++) {
+      if (reached[j]) continue;
+      rows.assign(problem_.n, 1);
+      columns = reached;
+      return problem_.b[j];
+    }
+    return 0;
+  }
+
  private:
   struct Arc {
     size_t row;
@@ -143,16 +168,22 @@ std::string firstOf(const std::vector<char>& in) {
 }  // namespace
 
 void checkFeasible(const Problem& problem, double mass, const Monitor& monitor) {
+  const bool bordered = problem.borderRow || problem.borderColumn;
+  if (bordered) {  // what is to move between the nodes themselves
+    mass = sum(problem.a, problem.coreN()) - (problem.borderColumn ? problem.b[problem.m - 1] : 0);
+  }
   std::vector<char> rows, columns;
   Flow flow(problem, mass);
-  const double missing = flow.run(monitor, rows, columns);
-  if (monitor.cancelled() || missing <= 1e-9 * mass) return;
-  if (problem.borderRow || problem.borderColumn) {
-    double moving = -(problem.borderColumn ? problem.b[problem.m - 1] : 0);
-    for (size_t i = 0; i < problem.coreN(); i++) moving += problem.a[i];
-    throw Error("ERR_INFEASIBLE", "mass: expected at most " + std::to_string(moving - missing) +
-                                      ", which the allowed (finite) arcs can move, got " +
-                                      std::to_string(moving));
+  double missing = flow.run(monitor, rows, columns);
+  if (monitor.cancelled()) return;
+  const double lonely = flow.findLonely(rows, columns);
+  if (lonely > 0) missing = lonely;
+  if (lonely == 0 && missing <= 1e-9 * mass) return;
+  if (bordered) {
+    std::ostringstream text;
+    text << "mass: expected at most " << mass - missing << ", which the allowed (finite) arcs can move, got "
+         << mass;
+    throw Error("ERR_INFEASIBLE", text.str());
   }
   double supply = 0, demand = 0;
   for (size_t i = 0; i < problem.n; i++) supply += rows[i] ? problem.a[i] : 0;

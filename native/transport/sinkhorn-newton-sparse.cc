@@ -195,8 +195,8 @@ class Adaptive {
   // over the plan.
   bool sparsify() {
     const DualPoint& point = dual_.point;
-    // Relaxed marginals may vanish: such rows have nothing worth keeping.
-    const double least = dual_.marginals.relaxed() ? kLeastShare * point.mass : 0;
+    // Sums may vanish: such rows have nothing worth keeping.
+    const double least = kLeastShare * point.mass;
     for (size_t i = 0; i < n_; i++)
       rowLog_[i] = std::log(std::max(point.rowSum[i], least) / static_cast<double>(m_));
     for (size_t j = 0; j < m_; j++)

@@ -26,6 +26,8 @@ void ThresholdChunk64(const Chunk<double>& chunk, const ThresholdPass& pass, siz
   const double infinity = std::numeric_limits<double>::infinity();
   const auto inverse = hn::Set(d, 1 / pass.epsilon);
   const auto logTheta = hn::Set(d, pass.logTheta);
+  // Vanished entries are never kept, whatever the bound: among them are those past the last column.
+  const auto lowest = hn::Set(d, std::numeric_limits<double>::lowest());
   // One half of the row buffer takes the masks, a byte for each vector, the other the columns read off them.
   uint8_t* mask = reinterpret_cast<uint8_t*>(chunk.worker->row.data());
   int32_t* index = reinterpret_cast<int32_t*>(chunk.worker->row.data()) + m;
@@ -39,7 +41,7 @@ void ThresholdChunk64(const Chunk<double>& chunk, const ThresholdPass& pass, siz
       const auto z = hn::Mul(hn::Sub(hn::Add(f, hn::LoadU(d, chunk.g + j)), c), inverse);
       const auto least = pass.columnLog != nullptr ? hn::Min(rowLog, hn::LoadU(d, chunk.weight + j)) : rowLog;
       hn::StoreU(z, d, exponent + j);
-      bits += hn::StoreMaskBits(d, hn::Ge(z, hn::Add(logTheta, least)), bits);
+      bits += hn::StoreMaskBits(d, hn::Ge(z, hn::Max(hn::Add(logTheta, least), lowest)), bits);
     });
     std::fill_n(bits, 8, uint8_t{0});
     size_t count = 0;

@@ -148,6 +148,9 @@ class Measure {
     columnTransform.f = x.data();
     columnTransform.columnMin = y.data();
     transformPass(context_.team, context_.geometry, context_.workspace, columnTransform);
+    for (size_t j = 0; j < m; j++) {
+      if (marginals_.b.leftOut(j)) y[j] = 0;  // no arc leads there
+    }
     TransformPass rowTransform;  // f_i <- min_j (C_ij - g_j)
     rowTransform.g = y.data();
     rowTransform.rowMin = x.data();

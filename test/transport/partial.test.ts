@@ -240,7 +240,24 @@ describe('transport: partial', () => {
       expectError(
         () => partialSync(problem, { mass: 1.25, epsilon: 1e-4, backend }),
         'ERR_INFEASIBLE',
-        'mass: expected at most 1.100000, which the allowed (finite) arcs can move, got 1.250000',
+        'mass: expected at most 1.1, which the allowed (finite) arcs can move, got 1.25',
+      )
+    })
+
+    it('a node that no arc leads to cannot move all, however little it has', () => {
+      const cost = [[1], [Infinity]]
+      const problem = { cost, a: [1, 1e-12], b: [2] }
+      expectError(
+        () => partialSync(problem, { mass: 1 + 1e-12, epsilon: 0.1, backend }),
+        'ERR_INFEASIBLE',
+        /^mass: expected at most 1, /,
+      )
+      expect(partialSync(problem, { mass: 0.5, epsilon: 0.1, backend }).status).to.equal('converged')
+      const balanced = { cost, a: [1, 1e-12], b: [1] }
+      expectError(
+        () => sinkhornNewtonSparseSync(balanced, { epsilon: 0.1, backend }),
+        'ERR_INFEASIBLE',
+        /rows 1 supply 1e-12 but reach no column$/,
       )
     })
 
@@ -284,6 +301,7 @@ describe('transport: partial', () => {
       for (const mass of [undefined, '1', Number.NaN]) {
         await refuses(problem, { ...good, mass }, 'ERR_OPTION', /^mass: expected a finite number > 0/)
       }
+      await refuses(problem, { ...good, mass: 1e-13 }, 'ERR_MASS', /^mass: expected at least 1e-12 of the totals/)
       await refuses(
         problem,
         { ...good, mass: 1.001 },

@@ -5,12 +5,21 @@ import { segmentLength, type Watch, type Work } from './work.js'
 
 /** Whether a plan without mass on forbidden arcs (C_ij = +Infinity) exists; throws ERR_INFEASIBLE, naming a cut, if not. */
 export function* checkFeasible(problem: TransportProblemData, monitor: Watch): Work<void> {
-  const mass = sum(problem.a)
+  const { a, b, n, m, border } = problem
+  // With a border, what is to move between the nodes themselves.
+  const mass = sum(a, 0, border?.row ? n - 1 : n) - (border?.column ? b[m - 1] : 0)
   const flow = new Flow(problem, 1e-12 * mass)
   yield* flow.run(monitor)
-  const missing = sum(flow.supply)
-  if (missing <= 1e-9 * mass) return
-  if (problem.border !== undefined) throw tooMuch(problem, missing)
+  const lonely = yield* flow.findLonely(monitor)
+  const missing = lonely > 0 ? lonely : sum(flow.supply)
+  if (lonely === 0 && missing <= 1e-9 * mass) return
+  const short = (value: number) => Number(value.toPrecision(6))
+  if (border !== undefined) {
+    throw new ExtremaError(
+      'ERR_INFEASIBLE',
+      `mass: expected at most ${short(mass - missing)}, which the allowed (finite) arcs can move, got ${short(mass)}`,
+    )
+  }
   const rows = members(flow.rows)
   const columns = members(flow.columns)
   const supply = rows.reduce((total, i) => total + problem.a[i], 0)
@@ -19,15 +28,6 @@ export function* checkFeasible(problem: TransportProblemData, monitor: Watch): W
   throw new ExtremaError(
     'ERR_INFEASIBLE',
     `cost: expected allowed (finite) arcs for all mass; rows ${firstOf(rows)} supply ${Number(supply.toPrecision(6))} but reach ${reached}`,
-  )
-}
-
-function tooMuch({ a, b, n, m, border }: TransportProblemData, missing: number): ExtremaError {
-  const stays = border!.column ? b[m - 1] : 0
-  const moving = sum(a, 0, border!.row ? n - 1 : n) - stays
-  return new ExtremaError(
-    'ERR_INFEASIBLE',
-    `mass: expected at most ${(moving - missing).toFixed(6)}, which the allowed (finite) arcs can move, got ${moving.toFixed(6)}`,
   )
 }
 
@@ -75,6 +75,33 @@ class Flow {
     while (yield* this.augment(monitor)) {
       if (monitor.due()) yield
     }
+  }
+
+  /** A node that no arc leads to, however little its weight: returns that and marks the cut, or 0. */
+  *findLonely(monitor: Watch): Work<number> {
+    const { rows, columns } = this
+    const { a, b } = this.problem
+    const reached = new Uint8Array(columns.length)
+    for (let i = 0; i < rows.length; i++) {
+      let any = false
+      for (let j = 0; j < columns.length; j++) {
+        if (!this.allowed(i, j)) continue
+        any = true
+        reached[j] = 1
+      }
+      if (!any) {
+        rows.fill(0)
+        rows[i] = 1
+        columns.fill(0)
+        return a[i]
+      }
+      if (monitor.due()) yield
+    }
+    const j = reached.indexOf(0)
+    if (j < 0) return 0
+    rows.fill(1)
+    columns.set(reached)
+    return b[j]
   }
 
   private allowed(i: number, j: number): boolean {

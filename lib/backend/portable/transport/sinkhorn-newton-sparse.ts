@@ -228,8 +228,8 @@ class Adaptive {
     const { cost, monitor, problem } = this.context
     const { n, m } = problem
     const { f, g, rowSum, columnSum, error, mass } = this.dual.point
-    // Relaxed marginals may vanish: such rows have nothing worth keeping.
-    const least = this.dual.marginals.relaxed ? leastShare * mass : 0
+    // Sums may vanish: such rows have nothing worth keeping.
+    const least = leastShare * mass
     const rowLog = rowSum.map((total) => Math.log(Math.max(total, least) / m))
     const columnLog = columnSum.map((total) => Math.log(Math.max(total, least) / n))
     for (let theta = Math.max(error, this.leastTheta); ; theta *= 100) {

@@ -84,7 +84,7 @@ function keep(
   let count = kept.count
   for (let j = start; j < end; j++) {
     const z = (f + g[j] - c[offset + j]) * inverse
-    if (!(z >= bound)) continue
+    if (!(z >= bound) || z === Number.NEGATIVE_INFINITY) continue
     columns[count] = j
     values[count++] = exp(z)
   }
@@ -109,7 +109,7 @@ function keepRelative(
   for (let j = start; j < end; j++) {
     const z = (f + g[j] - c[offset + j]) * inverse
     const least = columnLog[j] < rowLog ? columnLog[j] : rowLog
-    if (!(z >= logTheta + least)) continue
+    if (!(z >= logTheta + least) || z === Number.NEGATIVE_INFINITY) continue
     columns[count] = j
     values[count++] = exp(z)
   }

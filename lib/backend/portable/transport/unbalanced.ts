@@ -165,6 +165,7 @@ class Measure {
     const plainF = f.map((value, i) => value - shift * Math.log(a[i]))
     const dualG = new Float64Array(m) // g_j <- min_i (C_ij - f_i)
     yield* columnTransform(cost, plainF, dualG, monitor)
+    for (let j = 0; j < m; j++) if (marginals.b.leftOut(j)) dualG[j] = 0 // no arc leads there
     const dualF = new Float64Array(n) // f_i <- min_j (C_ij - g_j)
     yield* rowTransform(cost, dualG, dualF, monitor)
     // Where penalties are small against epsilon, these may be far out; constants are feasible too.
