@@ -139,14 +139,14 @@ export interface CsrParts {
 }
 
 export interface TransportKernels
-  extends LineKernels,
+  extends ExactKernels,
+    LineKernels,
     RelaxedKernels,
     BarycenterKernels,
     SparsityKernels,
     GromovKernels,
     LowRankKernels,
-    DerivativeKernels,
-    ExactKernels {
+    DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -1,4 +1,5 @@
 import type { CostData, CsrParts, Kernel } from './kernels.js'
+import type { Border } from './transport-relaxed.js'
 
 /** Unregularised transport with positive weights. */
 export interface ExactProblemData {
@@ -6,6 +7,8 @@ export interface ExactProblemData {
   m: number
   /** A matrix or points, or arcs: those that are not stored are forbidden. */
   cost: CostData | CsrParts
+  /** With a matrix or points: of n and m, but not of the cost; its arcs cost nothing. */
+  border?: Border
   a: Float64Array
   b: Float64Array
 }

@@ -152,7 +152,7 @@ export async function solveExactBatch(
   return solutions
 }
 
-function emptyPlan(length: number): ExactPlan {
+export function emptyPlan(length: number): ExactPlan {
   return { row: new Int32Array(length), column: new Int32Array(length), mass: new Float64Array(length) }
 }
 

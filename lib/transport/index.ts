@@ -63,7 +63,9 @@ export {
   lowRankSinkhornSync,
 } from './low-rank-sinkhorn.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
-export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
+export { partial, partialSync } from './partial.js'
+export type { PartialOptions, PartialSolution } from './partial-entropic.js'
+export type { ExactPartialOptions, ExactPartialSolution } from './partial-exact.js'
 export type { TransportPlan } from './plan-view.js'
 export { type PlanCotangent, type PlanVjp, type PlanVjpOptions, planVjp, planVjpSync } from './plan-vjp.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'

@@ -6,7 +6,7 @@ import { type MatrixLike, type NdArray, shapeText, toDenseMatrix } from '../core
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, nonNegative, type SolverOptions, whole } from '../core/options.js'
 import { type Solution, statuses } from '../core/solution.js'
-import type { PartialSolution } from './partial.js'
+import type { PartialSolution } from './partial-entropic.js'
 import { type PlanSource, PlanView } from './plan-view.js'
 import { call, type Program, runProgram, runProgramSync } from './program.js'
 import type { TransportSolution } from './solution.js'

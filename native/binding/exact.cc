@@ -24,7 +24,7 @@ using transport::Metric;
 
 // As laid out in lib/backend/native/exact.ts.
 enum Parameter : size_t { kThreads, kTolerance, kMaxIterations, kWarm };
-constexpr size_t kShape = 4;  // n, m, d, metric of a problem
+constexpr size_t kShape = 6;  // n, m, d, metric, border row, border column of a problem
 constexpr size_t kReportLength = 9;
 
 // What of a call belongs to one problem.
@@ -44,6 +44,8 @@ void readCost(Item& item, const double* shape, const Napi::Value& x, const Napi:
   problem.m = static_cast<size_t>(shape[1]);
   problem.d = static_cast<size_t>(shape[2]);
   problem.metric = static_cast<Metric>(static_cast<int>(shape[3]));
+  problem.borderRow = shape[4] != 0;
+  problem.borderColumn = shape[5] != 0;
   const Floats first = floats(x);
   item.arcs.start = int32s(starts).data;
   if (item.arcs.start != nullptr) {

@@ -4,7 +4,8 @@
 
 namespace extrema::transport {
 
-// Unregularised transport: min <C,P> over P >= 0 with row sums a and column sums b, all of them positive.
+// Unregularised transport: min <C,P> over P >= 0 with row sums a and column sums b, all of them positive. The
+// arcs of a border, as partial transport has it, cost nothing.
 struct ExactProblem {
   Problem cost;         // without `arcs` its matrix or points, always its sizes and weights
   const ArcList* arcs;  // or null

@@ -171,7 +171,10 @@ class MatrixArcs final : public ArcSource {
         workspace_(geometry_, team_.size()),
         padded_{Aligned<double>(m_), Aligned<double>(m_), Aligned<double>(m_), Aligned<double>(m_)} {}
 
-  void check() override { costRange(team_, geometry_, workspace_); }
+  void check() override {
+    costRange(team_, geometry_, workspace_);
+    geometry_.borderCost = 0;
+  }
   double count() const override { return static_cast<double>(n_) * static_cast<double>(m_); }
 
   void columnMinima(const double* f, double* out) override {
@@ -249,7 +252,10 @@ class MatrixArcs final : public ArcSource {
   }
 
   double cost(size_t i, size_t j) const override {
-    if (problem_.metric == Metric::dense) return at(problem_.cost64, problem_.cost32, i * m_ + j);
+    const bool row = i >= problem_.coreN(), column = j >= problem_.coreM();
+    if (row || column) return row && column ? std::numeric_limits<double>::infinity() : 0;
+    if (problem_.metric == Metric::dense)
+      return at(problem_.cost64, problem_.cost32, i * problem_.coreM() + j);
     return distance(i, j);
   }
 

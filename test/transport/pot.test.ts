@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { emdSync, sinkhornNewtonSparseSync, unbalancedSync, wasserstein1dSync } from '../../lib/transport/index.js'
+import {
+  emdSync,
+  partialSync,
+  sinkhornNewtonSparseSync,
+  unbalancedSync,
+  wasserstein1dSync,
+} from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { askPot, type PotAnswer, type PotAnswers, type PotProblem, potProblems } from '../helpers/pot.js'
 
@@ -37,6 +43,8 @@ function ours(problem: PotProblem, backend: Backend): PotAnswer | undefined {
         { cost: problem.cost, a, b },
         { epsilon: problem.epsilon, marginalPenalty: problem.marginalPenalty, tolerance: 1e-12, backend },
       )
+    case 'partial':
+      return partialSync({ cost: problem.cost, a, b }, { mass: problem.mass, backend })
     default:
       return undefined
   }
@@ -49,7 +57,7 @@ function expectSame(answer: PotAnswer, expected: PotAnswer, method: Method, k: n
 
 describe('transport: the answers of POT', () => {
   forEachBackend((backend) => {
-    for (const method of ['emd', 'line', 'sinkhorn', 'unbalanced'] as Method[]) {
+    for (const method of ['emd', 'line', 'sinkhorn', 'unbalanced', 'partial'] as Method[]) {
       it(`${method}`, () => {
         let count = 0
         problems.forEach((problem, k) => {

@@ -9,8 +9,9 @@ function parameters({ threads, tolerance, maxIterations, warm }: ExactSettings):
   return Float64Array.of(threads, tolerance, maxIterations, warm ? 1 : 0)
 }
 
-function shape({ n, m, cost }: ExactProblemData): number[] {
-  return isArcs(cost) ? [n, m, 0, 0] : [n, m, cost.d, metrics.indexOf(cost.metric)]
+function shape({ n, m, cost, border }: ExactProblemData): number[] {
+  const [row, column] = [Number(border?.row ?? 0), Number(border?.column ?? 0)]
+  return isArcs(cost) ? [n, m, 0, 0, row, column] : [n, m, cost.d, metrics.indexOf(cost.metric), row, column]
 }
 
 /** x, y, starts, columns */

@@ -2,6 +2,7 @@ import { ExtremaError } from '../../../core/errors.js'
 import { costEntry } from '../../cost-entry.js'
 import type { CsrParts } from '../../kernels.js'
 import { type ExactProblemData, isArcs } from '../../transport-exact.js'
+import { BorderedRows } from './border.js'
 import { type CostRows, openCost } from './cost.js'
 import { costRange } from './cost-range.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
@@ -63,9 +64,16 @@ export interface ArcSource {
 }
 
 export function* openArcs(problem: ExactProblemData, monitor: Watch): Work<ArcSource> {
-  const { n, m, cost } = problem
+  const { n, m, cost, border } = problem
   if (isArcs(cost)) return new ListedArcs(n, m, cost, monitor)
-  return new MatrixArcs(yield* openCost(cost, monitor), costEntry(cost), monitor)
+  const core = yield* openCost(cost, monitor)
+  const entry = costEntry(cost)
+  if (border === undefined) return new MatrixArcs(core, core, entry, monitor)
+  const bordered = (i: number, j: number) => {
+    if (i < cost.n && j < cost.m) return entry(i, j)
+    return i < cost.n || j < cost.m ? 0 : infinity
+  }
+  return new MatrixArcs(core, new BorderedRows(core, border, 0), bordered, monitor)
 }
 
 /** Ascending keys of the arcs found so far, `most` at most; of equal ones the first that came. */
@@ -122,6 +130,8 @@ class MatrixArcs implements ArcSource {
   private readonly m: number
 
   constructor(
+    /** `rows` without a border. */
+    private readonly core: CostRows,
     private readonly rows: CostRows,
     readonly cost: (i: number, j: number) => number,
     private readonly monitor: Watch,
@@ -131,7 +141,7 @@ class MatrixArcs implements ArcSource {
   }
 
   *check(): Work<void> {
-    yield* costRange(this.rows, this.monitor)
+    yield* costRange(this.core, this.monitor)
   }
 
   columnMinima(f: Float64Array, out: Float64Array): Work<void> {
