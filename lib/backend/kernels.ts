@@ -5,6 +5,7 @@ import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
 import type { DerivativeKernels } from './transport-derivatives.js'
+import type { ExactKernels } from './transport-exact.js'
 import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
@@ -144,7 +145,8 @@ export interface TransportKernels
     SparsityKernels,
     GromovKernels,
     LowRankKernels,
-    DerivativeKernels {
+    DerivativeKernels,
+    ExactKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>
