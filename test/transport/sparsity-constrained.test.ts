@@ -615,6 +615,24 @@ describe('sparsityConstrained', () => {
         }
       })
 
+      it('Adam with steps that turn everything over: as written down from its definition', () => {
+        const wild = randomDense(300, 60, 83)
+        for (let steps = 1; steps <= 8; steps++) {
+          for (const maxNonzeros of [2, 40]) {
+            const rate = { learningRate: 2, maxIterations: steps }
+            const options = { maxNonzeros, gamma: 1, method: 'adam', ...rate, backend } as const
+            const f = fill(300, randomNormal(84 + steps))
+            const g = new Float64Array(60)
+            const expected = naiveAdam(wild, maxNonzeros, 1, 2, steps, f)
+            const start = { ...options, warmStart: { f, g } }
+            expect(sparsityConstrainedSync(asProblem(wild), start).dualValue).to.be.closeTo(expected, 1e-9)
+            const flipped = { ...options, axis: 'rows', warmStart: { f: g, g: f } } as const
+            const rows = sparsityConstrainedSync(asProblem(exchanged(wild)), flipped)
+            expect(rows.dualValue).to.be.closeTo(expected, 1e-9)
+          }
+        }
+      })
+
       it('Adam on the dual', () => {
         const options = { maxNonzeros: 30, gamma: 1, backend } as const
         const best = sparsityConstrainedSync(problem, options)
@@ -753,6 +771,50 @@ describe('sparsityConstrained', () => {
     }
   })
 })
+
+/** The semi-dual and its supergradient, column by column, with a sort. */
+function naiveSemiDual({ m, cost, a, b }: Dense, k: number, gamma: number, f: Float64Array) {
+  const slope = a.slice()
+  let value = dot(a, f)
+  for (let j = 0; j < m; j++) {
+    const s = f.map((x, i) => x - cost[i * m + j])
+    const order = [...s.keys()].sort((p, q) => s[q] - s[p] || p - q).slice(0, k)
+    let sum = 0
+    let level = 0
+    order.forEach((i, r) => {
+      sum += s[i]
+      const next = (sum - gamma * b[j]) / (r + 1)
+      if (s[i] > next) level = next
+    })
+    for (const i of order) {
+      const t = Math.max(0, s[i] - level) / gamma
+      slope[i] -= t
+      value -= s[i] * t - 0.5 * gamma * t * t
+    }
+  }
+  return { value, slope }
+}
+
+/** Adam's best dual value in that many steps, which fall to zero. */
+function naiveAdam(dense: Dense, k: number, gamma: number, learningRate: number, steps: number, from: Float64Array) {
+  const f = from.slice()
+  const first = new Float64Array(dense.n)
+  const second = new Float64Array(dense.n)
+  const range = Math.max(...dense.cost) - Math.min(...dense.cost)
+  let best = Number.NEGATIVE_INFINITY
+  for (let t = 0; t <= steps; t++) {
+    const { value, slope } = naiveSemiDual(dense, k, gamma, f)
+    best = Math.max(best, value)
+    const step = learningRate * range * (1 - t / steps)
+    for (let i = 0; i < f.length; i++) {
+      first[i] = 0.9 * first[i] + 0.1 * slope[i]
+      second[i] = 0.999 * second[i] + 0.001 * slope[i] ** 2
+      const [m, v] = [first[i] / (1 - 0.9 ** (t + 1)), second[i] / (1 - 0.999 ** (t + 1))]
+      f[i] += (step * m) / (Math.sqrt(v) + 1e-8 / dense.n)
+    }
+  }
+  return best
+}
 
 function distances(x: Float64Array, y: Float64Array, metric: 'sqeuclidean' | 'euclidean' | 'cityblock' | 'cosine') {
   const [n, m] = [x.length / 2, y.length / 2]
