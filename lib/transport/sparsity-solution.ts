@@ -50,8 +50,8 @@ export interface SparsitySolution extends Solution {
   passes: number
   /** With `repair`: whether the plan has exact marginals now, and for 'flow' no more entries than asked for. */
   repaired?: boolean
-  /** Why not: no plan on these entries has the marginals, or those that have need more entries. */
-  repairFailure?: 'infeasible' | 'cardinality'
+  /** Why not: no plan on these entries has the marginals, the cheapest that has needs more entries, or time was up. */
+  repairFailure?: 'infeasible' | 'cardinality' | 'time-limit'
   /** With `maxNonzeros: 1`: the dual was solved exactly, by the network simplex. */
   exact?: boolean
   /** In words. */
