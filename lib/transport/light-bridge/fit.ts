@@ -4,6 +4,7 @@ import { Coordinates } from '../../backend/portable/transport/light-bridge/coord
 import { type BridgeData, type FitJob, fitStatuses } from '../../backend/transport-light-bridge.js'
 import type { MatrixLike } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
+import { logSumExp } from './mixture.js'
 import { fittedBridge, type LightBridgeSolution } from './model.js'
 import { type CheckedOptions, checkOptions, type LightBridgeOptions, paperLearningRate } from './options.js'
 import type { Points } from './points.js'
@@ -301,6 +302,9 @@ class State {
       )
     }
     const mixture = new Coordinates(this.shape, this.#floor).expand(this.#theta)
+    // Only ratios of the weights matter.
+    const total = logSumExp(mixture.logWeights)
+    mixture.logWeights = mixture.logWeights.map((value) => value - total)
     const { epsilon, threads } = options
     return fittedBridge(
       { epsilon, transform: this.transform, mixture, threads, backend: chosen.name },

@@ -1,13 +1,12 @@
 import { kernels } from '../../backend/index.js'
 import { checkRunOptions } from '../../backend/options.js'
-import type { BridgeMixture } from '../../backend/transport-light-bridge.js'
 import type { NdArray } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { checkNames, describe, type Progress, whole } from '../../core/options.js'
 import type { Solution } from '../../core/solution.js'
 import { type Generator, generator } from '../../random/index.js'
 import { type LightBridgeJson, toJson } from './json.js'
-import { conditionalCovariance, logSumExp, type Model, meansOf, squareOf, userParameters } from './mixture.js'
+import { conditionalCovariance, type Model, meansOf, squareOf, userParameters } from './mixture.js'
 import { type PointsLike, type Query, readQuery } from './points.js'
 import { fromStandard, meanAt, toStandard } from './transform.js'
 
@@ -117,16 +116,13 @@ class FittedBridge implements LightBridge {
   readonly #scales: Float64Array
 
   constructor(model: Model) {
-    const { components, dimension, full, logWeights } = model.mixture
+    const { components, dimension, full } = model.mixture
     this.epsilon = model.epsilon
     this.dimension = dimension
     this.components = components
     this.covariance = full ? 'full' : 'diagonal'
-    // Only ratios of the weights matter.
-    const total = logSumExp(logWeights)
-    const mixture: BridgeMixture = { ...model.mixture, logWeights: logWeights.map((value) => value - total) }
-    this.#model = { ...model, mixture }
-    this.#scales = squareOf(mixture)
+    this.#model = model
+    this.#scales = squareOf(model.mixture)
   }
 
   get parameters(): LightBridgeParameters {
