@@ -16,7 +16,7 @@ import {
   type Sampler,
   type SamplerSync,
 } from './problem.js'
-import { firstParameters } from './start.js'
+import { differentRows, firstParameters } from './start.js'
 import { standardize, type Transform, toStandard } from './transform.js'
 
 /** Rows that loss and residual are measured on, and that L-BFGS works on. */
@@ -84,9 +84,10 @@ function askSync(checked: CheckedProblem, count: number): Batches {
   const { source, target } = checked as Extract<CheckedProblem, { kind: 'samplers' }>
   const once = (name: string, sampler: Sampler): MatrixLike => {
     const points = sampler(count)
-    if (!(points instanceof Promise)) return points
-    points.catch(() => {})
-    throw new ExtremaError('ERR_ORACLE', `${name}(${count}): expected points from a synchronous call, got a Promise`)
+    const { then } = (points ?? {}) as Partial<Promise<unknown>>
+    if (typeof then !== 'function') return points as MatrixLike
+    Promise.resolve(points).catch(() => {}) // its failure is of no interest any more
+    throw new ExtremaError('ERR_ORACLE', `${name}: expected a sampler for a synchronous call, got a Promise from it`)
   }
   return [once('source', source), once('target', target)]
 }
@@ -175,7 +176,7 @@ function arrange(
   return { points, rows, evaluated: Math.min(rows, mostEvaluated) }
 }
 
-/** Ratios of epsilon to the variance of the data for which exponents keep their digits. */
+/** Of epsilon to the variance of the data: below, exponents would lose their digits. */
 const leastRatio = 1e-9
 
 /** A fit under way. */
@@ -200,9 +201,9 @@ class State {
     this.#prepared = prepared
     this.transform = standardize(source, target, options.epsilon)
     const epsilon = options.epsilon / this.transform.scale ** 2
-    if (!(epsilon >= leastRatio && epsilon <= 1 / leastRatio)) {
-      const range = `${leastRatio} to ${1 / leastRatio} times the variance of the data (${this.transform.scale ** 2})`
-      throw new ExtremaError('ERR_OPTION', `epsilon: expected ${range}, got ${options.epsilon}`)
+    if (!(epsilon >= leastRatio)) {
+      const least = `at least ${leastRatio} times the variance of the data (${this.transform.scale ** 2})`
+      throw new ExtremaError('ERR_OPTION', `epsilon: expected ${least}, got ${options.epsilon}`)
     }
     if (epsilon < 1e-3) {
       this.#warnings.push(
@@ -210,10 +211,11 @@ class State {
           'few of them get gradients; expect to need more components and iterations, or a larger epsilon',
       )
     }
-    let { components } = options
-    if (components > target.rows) {
-      this.#warnings.push(`components: ${components} are more than the ${target.rows} target points; reduced to these`)
-      components = target.rows
+    const components = differentRows(target.data, target.columns, options.components).length
+    if (components < options.components) {
+      this.#warnings.push(
+        `components: ${options.components} are more than the ${components} different target points; reduced to these`,
+      )
     }
     this.shape = { components, dimension: source.columns, full: options.full, epsilon }
     this.#floor = leastScale * Math.min(1, 1 / epsilon)

@@ -373,6 +373,9 @@ function checkTime(name: string, t: number): number {
 /** Ends of the steps, with the wanted times in between. */
 function timeGrid(steps: number, wanted: ArrayLike<number> | undefined) {
   const ends = Array.from({ length: steps + 1 }, (_, k) => k / steps)
+  if (wanted !== undefined && (typeof wanted !== 'object' || wanted === null)) {
+    throw new ExtremaError('ERR_OPTION', `times: expected numbers, got ${describe(wanted)}`)
+  }
   const times = wanted === undefined ? ends : Array.from(wanted)
   times.forEach((t, k) => {
     checkTime(`times[${k}]`, t)

@@ -18,7 +18,7 @@ export interface LightBridgeOptions extends SolverOptions {
    * tolerance. Default 1e-5, which Adam's noise hardly ever lets it reach.
    */
   tolerance?: number
-  /** Components K of the mixture. Default 50. More than there are target points are reduced to their number. */
+  /** Components K of the mixture. Default 50. More than there are different target points are reduced to these. */
   components?: number
   /** Matrices S_k: diagonal (default), or of any form at O(D) times the cost. */
   covariance?: 'diagonal' | 'full'
