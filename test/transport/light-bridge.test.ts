@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { bridgeBenchmark } from '../../bench/lib/bridge-benchmark.js'
 import type { BackendName } from '../../lib/backend/index.js'
 import { generator } from '../../lib/random/index.js'
 import {
@@ -10,10 +11,11 @@ import {
   sinkhorn,
 } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
-import { bridgeWith, conditionalOf, halfBures, mixtureMoments, type Potential } from '../helpers/bridge.js'
+import { bridgeWith, conditionalOf, halfBures, mixtureMoments } from '../helpers/bridge.js'
 import { expectClose } from '../helpers/close.js'
 import {
   combined,
+  diagonal,
   identity,
   inverse,
   momentsOf,
@@ -24,7 +26,7 @@ import {
   toRows,
   transpose,
 } from '../helpers/matrices.js'
-import { fill, random, randomNormal } from '../helpers/random.js'
+import { random, randomNormal } from '../helpers/random.js'
 import { largestDifference } from '../helpers/transport.js'
 
 /** Points of a normal distribution, squeezed and moved. */
@@ -52,33 +54,6 @@ function gaussianSlope(first: Rows, second: Rows, epsilon: number): Rows {
 function numbersOf(bridge: LightBridge): Float64Array {
   const { logWeights, means, scales } = bridge.parameters
   return Float64Array.of(...logWeights, ...means.data, ...scales.data)
-}
-
-/**
- * The benchmark of the paper, rebuilt: a potential u(y) = sum w_k N(y | mu_k, Sigma_k) of five components on a sphere of
- * radius 5, whose adjusted form is a mixture as well.
- */
-function benchmarkPotential(d: number, epsilon: number, seed: number): Potential {
-  const next = random(seed)
-  const gaussian = randomNormal(seed + 1)
-  const potential: Potential = { epsilon, logWeights: [], means: [], scales: [] }
-  for (let k = 0; k < 5; k++) {
-    const direction = fill(d, gaussian)
-    const length = Math.hypot(...direction)
-    const variances = fill(d, () => 0.5 + next())
-    let logWeight = Math.log(1 / 5)
-    const scales = variances.map((variance) => 1 / (epsilon / variance + 1))
-    const means = direction.map((value, i) => (scales[i] * epsilon * 5 * value) / length / variances[i])
-    for (let i = 0; i < d; i++) {
-      const mu = (5 * direction[i]) / length
-      logWeight += Math.log((epsilon * scales[i]) / variances[i]) / 2
-      logWeight += (means[i] ** 2 / (epsilon * scales[i]) - mu ** 2 / variances[i]) / 2
-    }
-    potential.logWeights.push(logWeight)
-    potential.means.push([...means])
-    potential.scales.push(identity(d).map((row, i) => row.map((value) => value * scales[i])))
-  }
-  return potential
 }
 
 describe('light bridge: fits', () => {
@@ -171,7 +146,8 @@ describe('light bridge: fits', () => {
             ]
           : [[1, 2, 1500]]
       for (const [epsilon, d, maxIterations] of cells) {
-        const potential = benchmarkPotential(d, epsilon, 50)
+        const json = bridgeBenchmark(d, epsilon, 50)
+        const potential = { ...json, scales: (json.scales as Rows).map(diagonal) }
         const truth = bridgeWith(potential, false, backend)
         const draws = generator(9)
         let seed = 0
