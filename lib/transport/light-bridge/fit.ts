@@ -6,7 +6,13 @@ import type { MatrixLike } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { logSumExp } from './mixture.js'
 import { fittedBridge, type LightBridgeSolution } from './model.js'
-import { type CheckedOptions, checkOptions, type LightBridgeOptions, paperLearningRate } from './options.js'
+import {
+  adaptiveLearningRate,
+  type CheckedOptions,
+  checkOptions,
+  type LightBridgeOptions,
+  paperLearningRate,
+} from './options.js'
 import type { Points } from './points.js'
 import {
   type CheckedProblem,
@@ -27,6 +33,7 @@ const batchesPerPart = 64
 const partsPerCheck = 8
 /** Least S_k over the smaller of 1 and variance / epsilon. */
 const leastScale = 1e-6
+const longestHistory = 1_000_000
 const progressInterval = 50
 
 /** What the fit needs next: batches of samplers, or a run of the kernel, during which the next batches may be made. */
@@ -239,7 +246,7 @@ class State {
       random: options.random.split(2),
     })
     this.#moments = new Float64Array(method === 'adam' ? 2 * this.#theta.length : 1)
-    this.#history = new Float64Array(this.total)
+    this.#history = new Float64Array(Math.min(this.total, longestHistory))
   }
 
   request(
@@ -255,7 +262,8 @@ class State {
       floor: this.#floor,
       method: this.#method,
       matching: options.matching,
-      learningRate: options.learningRate ?? (adaptive ? 0.01 : paperLearningRate(this.shape.epsilon)),
+      learningRate:
+        options.learningRate ?? (adaptive ? adaptiveLearningRate(this.shape) : paperLearningRate(this.shape.epsilon)),
       cosine: adaptive,
       batch: options.batchSize,
       total: this.total,
@@ -264,7 +272,7 @@ class State {
       draws: this.#draws,
       theta: this.#theta,
       moments: this.#moments,
-      history: this.#history.subarray(part.first, part.first + part.iterations),
+      history: part.first < longestHistory ? this.#history.subarray(part.first) : new Float64Array(1),
       report: this.#report,
     }
     const timeLimit = Math.max(0, control.timeLimit - (performance.now() - start))

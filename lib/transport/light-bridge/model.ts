@@ -93,7 +93,7 @@ export interface LightBridge {
 export interface LightBridgeSolution extends LightBridge, Solution {
   /** KL(pi* ‖ pi) up to a constant of the data, on up to 20,000 (standardised) points of each side; of matching its own loss. */
   loss: number
-  /** The loss of each iteration: of its minibatch, or with L-BFGS of all points. */
+  /** The loss of each iteration (the first million): of its minibatch, or with L-BFGS of all points. */
   history: Float64Array
   /** What was changed or may be wrong, in words. */
   warnings: string[]
