@@ -55,15 +55,15 @@ async function mixtureTable({ quick, threads, log }: Context): Promise<Part> {
     for (const d of dimensions) {
       log(`mixture, epsilon = ${epsilon}, D = ${d}`)
       const truth = lightBridgeFromJSON(bridgeBenchmark(d, epsilon, 1))
-      const fit = (options: Partial<LightBridgeOptions>) => {
+      const solve = (options: Partial<LightBridgeOptions>) => {
         const random = generator(2)
         let draw = 0
         const source = (n: number): Points => ({ data: random.normal(n * d), shape: [n, d] })
         const target = (n: number) => truth.sample(source(n), { seed: draw++ })
         return lightBridge({ source, target }, { epsilon, maxIterations, threads, ...options })
       }
-      const ours = await fit({})
-      const paper = await fit({ variant: 'paper' })
+      const ours = await solve({})
+      const paper = await solve({ variant: 'paper' })
       const error = unexplained(truth, ours, points)
       rows.push([
         epsilon,
@@ -214,7 +214,7 @@ async function interpolationTable({ quick, threads, log }: Context): Promise<Par
   log('interpolation')
   const d = 5
   const n = quick ? 300 : 1000
-  const epsilon = 0.5
+  const epsilon = 0.1
   const truth = lightBridgeFromJSON(bridgeBenchmark(d, epsilon, 6))
   const snapshot = (t: number, seed: number): Points => {
     const starts = { data: generator(seed).normal(n * d), shape: [n, d] }
