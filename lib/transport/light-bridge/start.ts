@@ -7,7 +7,7 @@ const mostCandidates = 5000
 const mostMeasured = 2000
 const leastScale = 0.1
 /** Means at one place would stay together. */
-const leastSpread = 0.05
+const leastSpread = 0.01
 
 /** How a fit begins. */
 export interface Start {
