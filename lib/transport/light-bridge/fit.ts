@@ -23,6 +23,7 @@ import {
   type SamplerSync,
 } from './problem.js'
 import { differentRows, firstParameters } from './start.js'
+import { children } from './streams.js'
 import { standardize, type Transform, toStandard } from './transform.js'
 
 /** Rows that loss and residual are measured on, and that L-BFGS works on. */
@@ -126,8 +127,8 @@ function steps(prepared: Prepared): Fit {
 function* fitPoints(prepared: Prepared, source: Points, target: Points): Fit {
   const { options } = prepared
   const state = new State(prepared, source, target)
-  const sourceOrder = options.random.split(0).permutation(source.rows)
-  const targetOrder = options.pairedRows ? sourceOrder : options.random.split(1).permutation(target.rows)
+  const sourceOrder = options.random.split(children.source).permutation(source.rows)
+  const targetOrder = options.pairedRows ? sourceOrder : options.random.split(children.target).permutation(target.rows)
   const { batchSize } = options
   const data = {
     source: arrange(source, state.transform.source, state.transform.scale, sourceOrder, batchSize),
@@ -230,7 +231,7 @@ class State {
       const least = (2 * this.#floor).toPrecision(3)
       throw new ExtremaError('ERR_OPTION', `initialScale: expected at least ${least}, got ${options.initialScale}`)
     }
-    const streams = [3, 4].map((child) => options.random.split(child).state())
+    const streams = [children.matching, children.evaluation].map((child) => options.random.split(child).state())
     this.#draws = Uint32Array.from(streams.flatMap(({ key, counter }) => [...key, ...counter]))
   }
 
@@ -243,7 +244,7 @@ class State {
       initialization: options.initialization,
       scale: options.initialScale,
       floor: this.#floor,
-      random: options.random.split(2),
+      random: options.random.split(children.start),
     })
     this.#moments = new Float64Array(method === 'adam' ? 2 * this.#theta.length : 1)
     this.#history = new Float64Array(Math.min(this.total, longestHistory))

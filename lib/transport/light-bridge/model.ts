@@ -8,6 +8,7 @@ import { type Generator, generator } from '../../random/index.js'
 import { type LightBridgeJson, toJson } from './json.js'
 import { conditionalCovariance, type Model, meansOf, squareOf, userParameters } from './mixture.js'
 import { type PointsLike, type Query, readQuery } from './points.js'
+import { children } from './streams.js'
 import { fromStandard, meanAt, toStandard } from './transform.js'
 
 /** v(x1) = sum_k alpha_k N(x1 | r_k, epsilon S_k), in the units of the data. */
@@ -231,7 +232,7 @@ class FittedBridge implements LightBridge {
 
   bridge(x0: PointsLike, x1: PointsLike, t: number, options: { seed?: number | bigint } = {}): NdArray {
     checkOwn(options, bridgeNames)
-    const random = generator(options.seed ?? 0)
+    const random = generator(options.seed ?? 0).split(children.bridges)
     const [first, second] = this.#readPairs(x0, x1)
     const time = checkTime('t', t)
     const noise = Math.sqrt(time * (1 - time) * this.epsilon)
@@ -289,7 +290,15 @@ class FittedBridge implements LightBridge {
     const x = toStandard(query.data, transform.source, transform.scale)
     const out = allocate(x.length * count)
     const shape = options.count === undefined ? query.shape : [...query.shape, count]
-    const job = { mixture, threads, x, count, picks: words(random, 0), normals: words(random, 1), out }
+    const job = {
+      mixture,
+      threads,
+      x,
+      count,
+      picks: words(random, children.picks),
+      normals: words(random, children.normals),
+      out,
+    }
     const result = () => ({
       data: fromStandard(out, transform.target, transform.scale),
       shape: [...shape, this.dimension],
@@ -306,7 +315,7 @@ class FittedBridge implements LightBridge {
     const { grid, keep, times } = timeGrid(steps, options.times)
     const x = toStandard(query.data, transform.source, transform.scale)
     const out = allocate(x.length * times.length)
-    const job = { mixture, threads, x, grid, keep, normals: words(random, 0), out }
+    const job = { mixture, threads, x, grid, keep, normals: words(random, children.steps), out }
     const result = () => {
       const means = Array.from(times, (t) => meanAt(transform, t))
       for (let i = 0; i < out.length; i += D) {
