@@ -13,6 +13,7 @@ import { bridgeBenchmark, energyDistance, swissRoll, unexplained } from '../lib/
 import { principalComponents } from '../lib/principal-components.js'
 import type { Cell, Table } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
+import { medianOf, perIteration } from '../lib/timing.js'
 
 export const description =
   'Light Schrödinger Bridge: the Gaussian-mixture benchmark of the paper, Swiss roll, digits, interpolation, and cost.'
@@ -274,16 +275,17 @@ async function wasserstein1(x: Points, y: Points): Promise<number> {
 async function growthTable({ quick, threads, log }: Context): Promise<Part> {
   const rows: Cell[][] = []
   const targets: Target[] = []
-  const perIteration = async (components: number, d: number, backend: 'native' | 'portable') => {
+  const measure = (components: number, d: number, backend: 'native' | 'portable') => {
     const n = 4096
     const source = { data: generator(40).normal(n * d), shape: [n, d] }
     const target = { data: generator(41).normal(n * d), shape: [n, d] }
     const options = { epsilon: 1, components, optimizer: 'adam', tolerance: 0, threads, backend } as const
-    const time = async (maxIterations: number) =>
-      (await lightBridge({ source, target }, { ...options, maxIterations })).elapsed
-    const [few, many] = backend === 'native' && !quick ? [50, 550] : [5, 25]
-    await time(few)
-    return ((await time(many)) - (await time(few))) / (many - few)
+    const [few, many] = backend === 'native' ? [50, quick ? 150 : 550] : [5, 25]
+    return medianOf(quick || backend === 'portable' ? 1 : 3, () =>
+      perIteration(few, many, async (maxIterations) => {
+        return (await lightBridge({ source, target }, { ...options, maxIterations })).elapsed
+      }),
+    )
   }
   const measured = new Map<string, number>()
   for (const [components, d] of [
@@ -296,8 +298,8 @@ async function growthTable({ quick, threads, log }: Context): Promise<Part> {
     [400, 64],
   ]) {
     log(`cost, K = ${components}, D = ${d}`)
-    const native = await perIteration(components, d, 'native')
-    const portable = await perIteration(components, d, 'portable')
+    const native = await measure(components, d, 'native')
+    const portable = await measure(components, d, 'portable')
     measured.set(`${components}, ${d}`, native)
     rows.push([components, d, native, (1e6 * native) / (components * d), portable, portable / native])
   }

@@ -12,10 +12,6 @@ export interface Potential {
   scales: Rows[]
 }
 
-export function dimensionOf({ means }: Potential): number {
-  return means[0].length
-}
-
 /** A bridge with this potential; the S_k are taken to be diagonal unless `full`. */
 export function bridgeWith(potential: Potential, full: boolean, backend: BackendName): LightBridge {
   const { epsilon, logWeights, means, scales } = potential
