@@ -44,6 +44,7 @@ export {
 } from './gromov-wasserstein.js'
 export type { LightBridgeJson } from './light-bridge/json.js'
 export type {
+  AsyncControl,
   ConditionalPlan,
   LightBridge,
   LightBridgeParameters,
