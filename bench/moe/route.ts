@@ -9,7 +9,7 @@ import { median, medianOf } from '../lib/timing.js'
 export const description =
   'Routing with capacities: what the methods are worth on ten synthetic layers, the time of the exact one, and its value against HiGHS.'
 
-const methods: RouteMethod[] = ['topk-drop', 'expert-choice', 'sinkhorn', 'greedy', 'dual', 'exact']
+const methods: RouteMethod[] = ['topk-drop', 'expert-choice', 'sinkhorn', 'sparse-ot', 'greedy', 'dual', 'exact']
 
 interface Scores {
   data: Float64Array

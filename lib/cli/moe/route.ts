@@ -14,7 +14,16 @@ interface RouteFlags extends OutputFlags {
   backend?: 'native' | 'portable'
 }
 
-const methods: RouteMethod[] = ['exact', 'dual', 'sinkhorn', 'expert-choice', 'greedy', 'topk-drop', 'topk']
+const methods: RouteMethod[] = [
+  'exact',
+  'dual',
+  'sinkhorn',
+  'sparse-ot',
+  'expert-choice',
+  'greedy',
+  'topk-drop',
+  'topk',
+]
 
 /** `extrema moe route`: tokens to experts from a file of scores. */
 export function routeCommand(parent: Command, signal: AbortSignal): void {
