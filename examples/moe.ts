@@ -2,7 +2,14 @@
 //   npx tsx examples/moe.ts
 import { allocateSlots, cache, missCurves, place, route, simulate, syntheticTrace } from 'extrema/moe'
 
-const { scores, trace } = syntheticTrace({ tokens: 1024, experts: 16, layers: 4, k: 2, seed: 7, sharpness: [0.3, 0.7, 1, 2] })
+const { scores, trace } = syntheticTrace({
+  tokens: 1024,
+  experts: 16,
+  layers: 4,
+  k: 2,
+  seed: 7,
+  sharpness: [0.3, 0.7, 1, 2],
+})
 const firstLayer = { data: scores.data.subarray(0, 1024 * 16), shape: [1024, 16] }
 
 for (const method of ['topk-drop', 'greedy', 'exact'] as const) {
