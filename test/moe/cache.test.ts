@@ -11,6 +11,8 @@ import {
 } from '../../lib/moe/index.js'
 import { expectError, expectRejection, rejection } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
+import { random } from '../helpers/random.js'
+import { solveProgram } from './helpers.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: values that the types forbid.
 type Wrong = any
@@ -137,6 +139,29 @@ describe('moe: cache', () => {
       }),
       { runs: 200 },
     )
+  })
+
+  it('with costs the flow is what a linear program of the kept intervals finds', async () => {
+    const next = random(12)
+    for (const slots of [2, 3, 5]) {
+      const items = Array.from({ length: 90 }, () => Math.floor(9 * next() ** 1.5))
+      const costs = Array.from({ length: 9 }, () => 1 + Math.floor(20 * next()))
+      const intervals = items.flatMap((x, i) => {
+        const j = items.indexOf(x, i + 1)
+        return j < 0 ? [] : [{ i, j, saved: costs[x] }]
+      })
+      const rows = items.map((_, t) => intervals.filter(({ i, j }) => i < t && t < j).map(({ i }) => `x${i}`))
+      const kept = await solveProgram(
+        `Maximize\n obj: ${intervals.map(({ i, saved }) => `+ ${saved} x${i}`).join('\n ')}\nSubject To\n` +
+          rows
+            .flatMap((list, t) => (list.length === 0 ? [] : [` t${t}: ${list.join(' + ')} <= ${slots - 1}\n`]))
+            .join('') +
+          `Bounds\n${intervals.map(({ i }) => ` x${i} <= 1\n`).join('')}End\n`,
+      )
+      const total = items.reduce((sum, x) => sum + costs[x], 0)
+      const solution = cacheSync(traceOf(items, 9), { slots, costs, policy: 'optimal' })
+      expect(solution.value).to.be.closeTo(total - kept, 1e-6)
+    }
   })
 
   it('with sizes the bound is below what any choice can do, and often near', () => {
