@@ -5,6 +5,7 @@ import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
 import type { DerivativeKernels } from './transport-derivatives.js'
+import type { ExactKernels } from './transport-exact.js'
 import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
@@ -138,7 +139,8 @@ export interface CsrParts {
 }
 
 export interface TransportKernels
-  extends LineKernels,
+  extends ExactKernels,
+    LineKernels,
     RelaxedKernels,
     BarycenterKernels,
     SparsityKernels,

@@ -6,7 +6,11 @@ export {
   barycenter,
   barycenterSync,
 } from './barycenter.js'
+export { emd, emdBatch, emdSync } from './emd.js'
 export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'
+export type { ExactTransportProblem } from './exact-problem.js'
+export type { ExactSolution } from './exact-solution.js'
+export type { ExactOptions } from './exact-solve.js'
 export {
   type FreeBarycenterOptions,
   type FreeBarycenterProblem,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { sinkhornNewtonSparseSync, unbalancedSync, wasserstein1dSync } from '../../lib/transport/index.js'
+import { emdSync, sinkhornNewtonSparseSync, unbalancedSync, wasserstein1dSync } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { askPot, type PotAnswer, type PotAnswers, type PotProblem, potProblems } from '../helpers/pot.js'
 
@@ -23,6 +23,8 @@ const exactness: Record<Method, number> = {
 function ours(problem: PotProblem, backend: Backend): PotAnswer | undefined {
   const { a, b } = problem
   switch (problem.method) {
+    case 'emd':
+      return emdSync({ cost: problem.cost, a, b }, { backend })
     case 'line':
       return wasserstein1dSync({ x: problem.x, y: problem.y, a, b }, { order: problem.order, backend })
     case 'sinkhorn':
