@@ -61,6 +61,14 @@ export {
   lowRankSinkhorn,
   lowRankSinkhornSync,
 } from './low-rank-sinkhorn.js'
+export {
+  type GaussianMixture,
+  type MixtureOptions,
+  type MixtureProblem,
+  type MixtureSolution,
+  mixtureTransport,
+  mixtureTransportSync,
+} from './mixture-transport.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
 export type { TransportPlan } from './plan-view.js'
