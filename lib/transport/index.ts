@@ -63,6 +63,14 @@ export {
   lowRankSinkhorn,
   lowRankSinkhornSync,
 } from './low-rank-sinkhorn.js'
+export {
+  type GaussianMixture,
+  type MixtureOptions,
+  type MixtureProblem,
+  type MixtureSolution,
+  mixtureTransport,
+  mixtureTransportSync,
+} from './mixture-transport.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
 export { partial, partialSync } from './partial.js'
 export type { PartialOptions, PartialSolution } from './partial-entropic.js'

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
+
 import {
   emdSync,
   partialSync,
@@ -7,6 +8,7 @@ import {
   unbalancedSync,
   wasserstein1dSync,
 } from '../../lib/transport/index.js'
+
 import { forEachBackend } from '../helpers/backends.js'
 import { askPot, type PotAnswer, type PotAnswers, type PotProblem, potProblems } from '../helpers/pot.js'
 
