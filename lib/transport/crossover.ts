@@ -1,8 +1,8 @@
-import { costEntry } from '../backend/cost-entry.js'
 import { type CostData, reportField, reportLength, type SolveJob } from '../backend/kernels.js'
 import { isArcs } from '../backend/transport-exact.js'
 import { ExtremaError } from '../core/errors.js'
 import { nonNegative, positive } from '../core/options.js'
+import { sampleCosts } from './cost-sample.js'
 import type { ExactSolution } from './exact-solution.js'
 import {
   checkBorrowed,
@@ -35,9 +35,7 @@ export interface CrossoverSolution extends ExactSolution {
 
 const names: ReadonlySet<string> = new Set([...exactNames, 'epsilon', 'entropicTolerance'])
 const entropicIterations = 500
-const samples = 4096
 const defaultDivisor = 200
-const golden = (Math.sqrt(5) - 1) / 2
 
 /**
  * Exact optimal transport from an entropic solution: adaptive Sinkhorn-Newton-Sparse down to a small epsilon, then the
@@ -98,17 +96,8 @@ function prepare(problem: TransportProblem, options: CrossoverOptions): { exact:
   return { exact, entropic }
 }
 
-/** From costs at places spread over rows and columns; what is wrong with them is for the kernel to say. */
 function smallEpsilon(cost: CostData): number {
-  const { n, m } = cost
-  const entry = costEntry(cost)
-  const count = Math.min(samples, n * m)
-  const costs = Float64Array.from({ length: count }, (_, k) => {
-    const i = Math.floor((k * n) / count)
-    return entry(i, Math.floor(((k * golden) % 1) * m))
-  })
-    .filter(Number.isFinite)
-    .sort()
+  const costs = sampleCosts(cost)
   if (costs.length === 0) return 1
   const [least, median, most] = [costs[0], costs[costs.length >> 1], costs[costs.length - 1]]
   const spread = median > least ? median - least : most - least

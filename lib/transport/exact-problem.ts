@@ -53,7 +53,7 @@ function dataOf(
   return { n, m, cost, a, b }
 }
 
-function isCsr(cost: unknown): cost is Csr {
+export function isCsr(cost: unknown): cost is Csr {
   return typeof cost === 'object' && cost !== null && 'indptr' in cost
 }
 

@@ -1,6 +1,7 @@
 import { type ExactJob, exactField, infeasible } from '../backend/transport-exact.js'
 import { type Csr, type NdArray, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
+import { positive } from '../core/options.js'
 import { type Solution, statuses } from '../core/solution.js'
 import { arcsToCsr } from './arcs.js'
 import type { CheckedExactProblem } from './exact-problem.js'
@@ -26,8 +27,8 @@ export interface ExactSolution extends Solution {
   rounds: number
   /** The n × m plan, formed now. */
   plan(): NdArray
-  /** The entries of the plan: at most n + m - 1. */
-  sparsePlan(): Csr
+  /** The entries of the plan, at most n + m - 1; or those of them that are >= threshold (> 0). */
+  sparsePlan(threshold?: number): Csr
   /** P v for v of length m. */
   apply(v: VectorLike): Float64Array
   /** Pᵀ v for v of length n. */
@@ -85,7 +86,8 @@ export class BasicSolution implements ExactSolution {
     return { data: out, shape: [n, m] }
   }
 
-  sparsePlan(): Csr {
+  sparsePlan(threshold?: number): Csr {
+    if (threshold !== undefined) return entriesFrom(this.#plan, positive('threshold', threshold))
     const { shape, indptr, indices, data } = this.#plan
     return { shape: [...shape], indptr: indptr.slice(), indices: indices.slice(), data: data.slice() }
   }
@@ -109,6 +111,16 @@ export class BasicSolution implements ExactSolution {
     }
     return out
   }
+}
+
+function entriesFrom({ shape, indptr, indices, data }: Csr, threshold: number): Csr {
+  const kept = (_: number, k: number) => data[k] >= threshold
+  const starts = new Int32Array(indptr.length)
+  for (let i = 0; i < shape[0]; i++) {
+    starts[i + 1] = starts[i]
+    for (let k = indptr[i]; k < indptr[i + 1]; k++) if (data[k] >= threshold) starts[i + 1]++
+  }
+  return { shape: [...shape], indptr: starts, indices: indices.filter(kept), data: data.filter(kept) }
 }
 
 function checkLength(v: VectorLike, length: number): Float64Array {

@@ -201,7 +201,7 @@ function makeSolution(
   return new BasicSolution(problem, arcs, report, potentials, elapsed, kernels.name)
 }
 
-function inProblem<T>(k: number, body: () => T): T {
+export function inProblem<T>(k: number, body: () => T): T {
   try {
     return body()
   } catch (error) {
@@ -217,7 +217,7 @@ async function inProblemAsync<T>(k: number, body: () => Promise<T>): Promise<T> 
   }
 }
 
-function nameProblem(k: number, error: unknown): unknown {
+export function nameProblem(k: number, error: unknown): unknown {
   if (!(error instanceof ExtremaError)) return error
   return new ExtremaError(error.code, `problems[${k}].${error.message}`, { cause: error })
 }

@@ -10,6 +10,7 @@ import type { PartialSolution } from './partial-entropic.js'
 import { type PlanSource, PlanView } from './plan-view.js'
 import { call, type Program, runProgram, runProgramSync } from './program.js'
 import type { TransportSolution } from './solution.js'
+import type { TransportResult } from './transport.js'
 import type { UnbalancedSolution } from './unbalanced.js'
 import { centered, pointGradients } from './value-gradient.js'
 
@@ -37,7 +38,7 @@ export interface PlanVjp extends Solution {
   y?: NdArray
 }
 
-type AnySolution = TransportSolution | UnbalancedSolution | PartialSolution
+type AnySolution = TransportSolution | TransportResult | UnbalancedSolution | PartialSolution
 
 const defaultIterations = 10_000
 const vjpNames: ReadonlySet<string> = new Set([
