@@ -16,6 +16,7 @@ export type {
   SymmetricOptions,
 } from './iterative.js'
 export { jacobi, jacobiSync } from './jacobi.js'
+export { type LanczosOptions, type LanczosSolution, lanczos, lanczosSync } from './lanczos.js'
 export { type LsqrOptions, type LsqrSolution, lsqr, lsqrSync } from './lsqr.js'
 export { type LuFactorization, lu, luSync } from './lu.js'
 export type { MatrixOrCsr } from './matrix-data.js'
@@ -35,6 +36,12 @@ export {
 } from './operator.js'
 export type { Preconditioner } from './preconditioner.js'
 export { type QrFactorization, type QrOptions, qr, qrSync } from './qr.js'
+export {
+  type RandomizedSvdOptions,
+  type RandomizedSvdSolution,
+  randomizedSvd,
+  randomizedSvdSync,
+} from './randomized-svd.js'
 export { type Sketch, type SketchOptions, sketch, sketchSync } from './sketch.js'
 export type { SketchKind, SketchShape } from './sketch-data.js'
 export {
