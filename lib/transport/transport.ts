@@ -49,6 +49,10 @@ export interface TransportResult extends Solution, TransportPlan {
   certificate: Certificate
   /** (|P1 - a|_1 + |Pᵀ1 - b|_1) / sum(a) */
   marginalError: number
+  /** Entropic: passes over all n × m exponentials or kernel entries. */
+  passes?: number
+  /** Of `sinkhornNewtonSparse`: Newton steps among the iterations. */
+  newtonIterations?: number
 }
 
 /**
