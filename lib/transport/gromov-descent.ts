@@ -2,7 +2,7 @@ import { type CsrParts, type Kernels, reportField, reportLength, type SolveSetti
 import type { GromovBlendJob, GromovProductJob } from '../backend/transport-gromov.js'
 import type { Status } from '../core/solution.js'
 import type { GromovData } from './gromov-problem.js'
-import { vertex } from './gromov-vertex.js'
+import { Vertices } from './gromov-vertex.js'
 import { call, type Program } from './program.js'
 
 export interface DescentSettings {
@@ -133,6 +133,7 @@ export class GromovState {
  */
 export function* frankWolfe(state: GromovState): Program<Descent> {
   const { data, settings, kernels } = state
+  const vertices = new Vertices(data, kernels, settings.threads)
   yield* state.start()
   const history: number[] = []
   let status: Status = 'iteration-limit'
@@ -143,7 +144,7 @@ export function* frankWolfe(state: GromovState): Program<Descent> {
       status = 'time-limit'
       break
     }
-    const corner = yield* vertex(data, state.gradient, kernels)
+    const corner = yield* vertices.at(state.gradient)
     if (corner === null) {
       status = 'time-limit'
       break

@@ -1,24 +1,48 @@
 import type { CsrParts, Kernels } from '../backend/kernels.js'
 import { assignmentField, assignmentReportLength } from '../backend/transport-assignment.js'
-import { ExtremaError } from '../core/errors.js'
+import { emd, emdSync } from './emd.js'
 import type { GromovData } from './gromov-problem.js'
-import { call, type Program } from './program.js'
+import { call, type Program, solver } from './program.js'
+import type { Potentials } from './solve.js'
 
-/** Whether the vertices of the plans are permutations. */
-export function isAssignment({ n, m, a, b }: GromovData): boolean {
-  return n === m && a.every((weight) => weight === a[0]) && b.every((weight) => weight === b[0])
-}
+/** Vertices of the transport polytope at which <cost, .> is least, for costs that change little from one to the next. */
+export class Vertices {
+  private readonly isAssignment: boolean
+  private potentials: Potentials | undefined
 
-/** A vertex of the transport polytope at which <cost, .> is least; null if the time was over before. */
-export function* vertex(data: GromovData, cost: Float64Array, kernels: Kernels): Program<CsrParts | null> {
-  if (!isAssignment(data)) {
-    throw new ExtremaError('ERR_OPTION', 'epsilon: expected a number > 0 where weights differ, got undefined')
+  constructor(
+    private readonly data: GromovData,
+    private readonly kernels: Kernels,
+    private readonly threads: number,
+  ) {
+    const { n, m, a, b } = data
+    // Then they are permutations.
+    this.isAssignment = n === m && a.every((weight) => weight === a[0]) && b.every((weight) => weight === b[0])
   }
-  const { n, m, a } = data
-  const columns = new Int32Array(n)
-  const report = new Float64Array(assignmentReportLength)
-  const potentials = { f: new Float64Array(n), g: new Float64Array(m) }
-  yield call(kernels.transport.assignment, { n, m, cost, maximize: false, columns, ...potentials, report })
-  if (report[assignmentField.timeLimit] !== 0) return null
-  return { indptr: Int32Array.from({ length: n + 1 }, (_, i) => i), indices: columns, data: a }
+
+  /** Null if the time was over before. */
+  *at(cost: Float64Array): Program<CsrParts | null> {
+    return yield* this.isAssignment ? this.assigned(cost) : this.transported(cost)
+  }
+
+  private *assigned(cost: Float64Array): Program<CsrParts | null> {
+    const { n, m, a } = this.data
+    const columns = new Int32Array(n)
+    const report = new Float64Array(assignmentReportLength)
+    const potentials = { f: new Float64Array(n), g: new Float64Array(m) }
+    yield call(this.kernels.transport.assignment, { n, m, cost, maximize: false, columns, ...potentials, report })
+    if (report[assignmentField.timeLimit] !== 0) return null
+    return { indptr: Int32Array.from({ length: n + 1 }, (_, i) => i), indices: columns, data: a }
+  }
+
+  /** From the potentials of the vertex before. */
+  private *transported(cost: Float64Array): Program<CsrParts | null> {
+    const { n, m, a, b } = this.data
+    const problem = { cost: { data: cost, shape: [n, m] }, a, b }
+    const options = { warmStart: this.potentials, threads: this.threads, backend: this.kernels.name }
+    const solution = yield* solver(problem, options, emd, emdSync)
+    if (solution.status === 'time-limit') return null
+    this.potentials = solution.potentials
+    return solution.sparsePlan()
+  }
 }

@@ -77,8 +77,8 @@ const names: ReadonlySet<string> = new Set([
  *
  * with `features` the fused form, E(T) = (1 - alpha) <M, T> + alpha (the above).
  *
- * Without `epsilon` by Frank-Wolfe, whose plans are sparse; this form takes n = m points of equal weight only. With it by iterated entropic transport. The problem is not
- * convex: the solution is a stationary point, and `starts` tries several. An iteration costs O(n² m + n m²), memory is
+ * Without `epsilon` by Frank-Wolfe, whose vertices are those of `assignment` where n = m and weights are equal, else of `emd`.
+ * With it by iterated entropic transport. The problem is not convex: the solution is a stationary point, and `starts` tries several. An iteration costs O(n² m + n m²), memory is
  * five n × m matrices.
  *
  * @throws {ExtremaError} `ERR_SHAPE` (also for an unsymmetric matrix, naming the entry), `ERR_NOT_FINITE`,

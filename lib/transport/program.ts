@@ -16,6 +16,30 @@ export function call<Job>(kernel: Kernel<Job>, job: Job): KernelCall {
   return { run: (control) => kernel.run(job, control), runSync: (control) => kernel.runSync(job, control) }
 }
 
+/** A solver with hand-overs of its own, as one step. */
+export function* solver<Problem, Options, T>(
+  problem: Problem,
+  options: Options,
+  solve: (problem: Problem, options: Options) => Promise<T>,
+  solveSync: (problem: Problem, options: Options) => T,
+): Program<T> {
+  let solution: T | undefined
+  yield {
+    run: async (control) => {
+      solution = await solve(problem, { ...options, ...optionsOf(control) })
+    },
+    runSync: (control) => {
+      solution = solveSync(problem, { ...options, ...optionsOf(control) })
+    },
+  }
+  return solution as T
+}
+
+/** As solvers take it. */
+export function optionsOf({ timeLimit, ...control }: Control): Partial<Control> {
+  return timeLimit === Number.POSITIVE_INFINITY ? control : { ...control, timeLimit }
+}
+
 const nothing = () => undefined
 
 /** Runs the calls off the event loop, one after the other. They share the time limit. */

@@ -1,5 +1,5 @@
 import { costEntry } from '../backend/cost-entry.js'
-import type { Control, CostData } from '../backend/kernels.js'
+import type { CostData } from '../backend/kernels.js'
 import { assignmentField, assignmentReportLength } from '../backend/transport-assignment.js'
 import { isArcs } from '../backend/transport-exact.js'
 import { ExtremaError } from '../core/errors.js'
@@ -13,7 +13,7 @@ import { checkCost } from './line.js'
 import type { EntropicOptions } from './options.js'
 import { checkKept } from './plan-view.js'
 import type { CheckedProblem, TransportProblem } from './problem.js'
-import { call, type Program } from './program.js'
+import { call, type Program, solver } from './program.js'
 import { provedPlan } from './proved-plan.js'
 import { sinkhorn, sinkhornSync } from './sinkhorn.js'
 import { sinkhornNewtonSparse, sinkhornNewtonSparseSync } from './sinkhorn-newton-sparse.js'
@@ -26,37 +26,14 @@ type Method = (problem: ExactTransportProblem, options: CheckedTransport) => Pro
 
 /** Every method, in the form in which it is tried. */
 export const programs: Record<TransportMethod, Method> = {
-  emd: (problem, { rest }) => whole(problem, rest, emd, emdSync),
+  emd: (problem, { rest }) => solver(problem, rest, emd, emdSync),
   crossover: (problem, { rest, epsilon }) =>
-    whole(problem as TransportProblem, { ...rest, ...(epsilon && { epsilon }) }, crossover, crossoverSync),
-  sinkhorn: (problem, options) => whole(problem as TransportProblem, entropic(options), sinkhorn, sinkhornSync),
+    solver(problem as TransportProblem, { ...rest, ...(epsilon && { epsilon }) }, crossover, crossoverSync),
+  sinkhorn: (problem, options) => solver(problem as TransportProblem, entropic(options), sinkhorn, sinkhornSync),
   sinkhornNewtonSparse: (problem, options) =>
-    whole(problem as TransportProblem, entropic(options), sinkhornNewtonSparse, sinkhornNewtonSparseSync),
+    solver(problem as TransportProblem, entropic(options), sinkhornNewtonSparse, sinkhornNewtonSparseSync),
   assignment: assigned,
   wasserstein1d: sorted,
-}
-
-/** A solver with its own hand-overs, as one step. */
-function* whole<Problem, Options, T>(
-  problem: Problem,
-  options: Options,
-  solve: (problem: Problem, options: Options) => Promise<T>,
-  solveSync: (problem: Problem, options: Options) => T,
-): Program<T> {
-  let solution: T | undefined
-  yield {
-    run: async (control) => {
-      solution = await solve(problem, { ...options, ...optionsOf(control) })
-    },
-    runSync: (control) => {
-      solution = solveSync(problem, { ...options, ...optionsOf(control) })
-    },
-  }
-  return solution as T
-}
-
-export function optionsOf({ timeLimit, ...control }: Control): Partial<Control> {
-  return timeLimit === Number.POSITIVE_INFINITY ? control : { ...control, timeLimit }
 }
 
 export function entropic({ rest, epsilon, precision }: CheckedTransport): EntropicOptions {

@@ -7,12 +7,12 @@ import { type ExactTransportProblem, isCsr } from './exact-problem.js'
 import { inProblem, nameProblem } from './exact-solve.js'
 import type { TransportPlan } from './plan-view.js'
 import type { TransportProblem } from './problem.js'
-import { type Program, runProgram, runProgramSync } from './program.js'
+import { optionsOf, type Program, runProgram, runProgramSync } from './program.js'
 import { sinkhornBatch } from './sinkhorn.js'
 import { sinkhornNewtonSparseBatch } from './sinkhorn-newton-sparse.js'
 import type { Certificate } from './solution.js'
 import { methodsFor, type Outline, outlineOf } from './transport-choice.js'
-import { type AnySolution, entropic, optionsOf, programs } from './transport-methods.js'
+import { type AnySolution, entropic, programs } from './transport-methods.js'
 import {
   type CheckedTransport,
   checkTransport,
@@ -49,6 +49,10 @@ export interface TransportResult extends Solution, TransportPlan {
   certificate: Certificate
   /** (|P1 - a|_1 + |Pᵀ1 - b|_1) / sum(a) */
   marginalError: number
+  /** Entropic: passes over all n × m exponentials or kernel entries. */
+  passes?: number
+  /** Of `sinkhornNewtonSparse`: Newton steps among the iterations. */
+  newtonIterations?: number
 }
 
 /**

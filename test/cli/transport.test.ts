@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { cli, csv, Scratch, scatter, triplets } from './helpers.js'
+import { cli, csv, inProcess, Scratch, scatter, triplets } from './helpers.js'
 
 describe('cli: extrema transport', () => {
   let scratch: Scratch
@@ -240,6 +240,54 @@ describe('cli: extrema transport', () => {
     // Squared distances 0, 1, 1, 0: standard deviation ½.
     expect(stdout).to.match(/^epsilon +0\.025, by default 0\.05 × the standard deviation of the cost$/m)
     expect(stdout).to.match(/^status +converged after \d+ iterations/m)
+  })
+
+  it('exact, by every method that fits: the same cost, with its proof', async () => {
+    const x = scatter(20, 2)
+    const y = scatter(20, 13).map((value) => value ** 2)
+    const sorted = [x, y].map((values) => values.toSorted((p, q) => p - q))
+    const exact = sorted[0]!.reduce((sum, value, k) => sum + (value - sorted[1]![k]!) ** 2, 0) / 20
+    const source = scratch.file('x.csv', csv(x.map((value) => [value])))
+    const target = scratch.file('y.csv', csv(y.map((value) => [value])))
+    const out = scratch.path('plan.csv')
+    for (const method of ['auto', 'emd', 'assignment', 'crossover', 'wasserstein1d']) {
+      const args = ['transport', source, target, '--method', method, '--certificate', '--json', '--out', out]
+      const { code, stdout, stderr } = await inProcess(args)
+      expect(stderr).to.equal('')
+      expect(code).to.equal(0)
+      const result = JSON.parse(stdout)
+      expect(result.method).to.equal(method === 'auto' ? 'wasserstein1d' : method)
+      expect(result).to.deep.include({ status: 'converged', epsilon: 0, epsilonOrigin: 'exact' })
+      expect(result.value).to.be.closeTo(exact, 1e-12)
+      const { primal, dual, gap } = result.certificate
+      expect(primal).to.be.closeTo(exact, 1e-12)
+      expect(dual).to.be.closeTo(exact, 1e-12)
+      expect(gap).to.equal(primal - dual)
+      expect(triplets(readFileSync(out, 'utf8')).filter(({ mass }) => mass > 1e-12)).to.have.length(20)
+    }
+    const { stdout } = await inProcess(['transport', source, target, '--method', 'emd', '--certificate'])
+    expect(stdout).to.match(/^epsilon +none: exact$/m)
+    expect(Number(/^primal +(.*)$/m.exec(stdout)?.[1])).to.be.closeTo(exact, 1e-12)
+    expect(Number(/^dual +(.*)$/m.exec(stdout)?.[1])).to.be.closeTo(exact, 1e-12)
+    expect(Number(/^gap +(.*)$/m.exec(stdout)?.[1])).to.be.closeTo(0, 1e-12)
+  })
+
+  it('auto with epsilon is entropic; a method that does not fit is an error', async () => {
+    const source = scratch.file('x.csv', csv(scatter(8, 2).map((value) => [value])))
+    const target = scratch.file('y.csv', csv(scatter(9, 3).map((value) => [value])))
+    const run = (...options: string[]) => inProcess(['transport', source, target, ...options])
+    const result = JSON.parse((await run('--method', 'auto', '--epsilon', '0.3', '--json')).stdout)
+    expect(result).to.deep.include({ method: 'sinkhorn', epsilon: 0.3, epsilonOrigin: 'given', tolerance: 1e-9 })
+    for (const options of [
+      ['--method', 'assignment'],
+      ['--method', 'emd', '--epsilon', '1'],
+      ['--method', 'emd', '--precision', 'float32'],
+      ['--method', 'wasserstein1d', '--cost', 'cosine'],
+    ]) {
+      const { code, stderr } = await run(...options)
+      expect(code).to.equal(2)
+      expect(stderr).to.match(/^error: (method|epsilon|precision): expected .*\n$/)
+    }
   })
 
   it('warns about a missed tolerance and still gives the answer', async () => {

@@ -147,6 +147,66 @@ describe('transport: gromovWasserstein', () => {
       }
     })
 
+    it('unequal weights, n ≠ m: a stationary point, its value no higher than at any vertex of a start', async () => {
+      const [n, m] = [7, 5]
+      const [a, b] = [weights(n, 34), weights(m, 35)]
+      for (const fused of [false, true]) {
+        const [source, target] = [distances(cloud(n, 2, 36), 2), distances(cloud(m, 3, 37), 3)]
+        const features = fused ? matrix(n, m, 38) : undefined
+        const alpha = fused ? 0.4 : 1
+        const problem = { source, target, a, b, ...(features && { features }) }
+        const solution = await gromovWasserstein(problem, { alpha, backend })
+        const { data: plan } = solution.plan()
+        expect(solution.status).to.equal('converged')
+        expect(solution.value).to.be.closeTo(objective(plan, source, target, alpha, features), 1e-12)
+        expect(distanceL1(rowSums(plan, n, m), a)).to.be.below(1e-14)
+        expect(distanceL1(columnSums(plan, n, m), b)).to.be.below(1e-14)
+        // A vertex, as the objective is concave.
+        expect(solution.sparsePlan(1e-15).data.length).to.be.at.most(n + m - 1)
+        const slope = gradient(plan, source, target, alpha, features)
+        const { value } = await linearProgram({ n, m, cost: slope, a, b })
+        const here = slope.reduce((sum, s, k) => sum + s * plan[k], 0)
+        expect(here - value).to.be.below(1e-7)
+        expect(gromovWassersteinSync(problem, { alpha, backend }).value).to.equal(solution.value)
+        const late = await gromovWasserstein(problem, { alpha, timeLimit: 1e-9, backend })
+        expect(late.status).to.equal('time-limit')
+      }
+    })
+
+    it('unequal weights, with restarts: the best of all vertices, by trying them', () => {
+      // 2 × 3: a vertex is where an order of the cells leads the corner rule.
+      const [a, b] = [Float64Array.of(0.4, 0.6), Float64Array.of(0.25, 0.3, 0.45)]
+      const [source, target] = [distances(cloud(2, 2, 43), 2), distances(cloud(3, 2, 44), 2)]
+      let best = Infinity
+      for (const order of permutations(6)) {
+        const [left, open] = [a.slice(), b.slice()]
+        const plan = new Float64Array(6)
+        for (const k of order) {
+          const moved = Math.min(left[Math.floor(k / 3)], open[k % 3])
+          plan[k] = moved
+          left[Math.floor(k / 3)] -= moved
+          open[k % 3] -= moved
+        }
+        best = Math.min(best, objective(plan, source, target))
+      }
+      const solution = gromovWassersteinSync({ source, target, a, b }, { starts: 50, backend })
+      expect(solution.value).to.be.closeTo(best, 1e-12)
+    })
+
+    it('an exact copy with unequal weights and nodes without any: zero', () => {
+      const order = shuffled(30, random(45))
+      const x = cloud(30, 2, 46)
+      const a = weights(30, 47)
+      a[4] = 0
+      const b = new Float64Array(30)
+      order.forEach((place, i) => {
+        b[place] = a[i]
+      })
+      const [source, target] = [distances(x, 2), distances(isometric(x, order), 2)]
+      const solution = gromovWassersteinSync({ source, target, a, b }, { starts: 5, backend })
+      expect(solution.value).to.be.within(0, 1e-10)
+    })
+
     it('alpha = 0: plain transport of the features', async () => {
       const features = matrix(8, 8, 40)
       const [source, target] = [distances(cloud(8, 2, 41), 2), distances(cloud(8, 2, 42), 2)]

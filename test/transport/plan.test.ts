@@ -62,7 +62,7 @@ describe('transport: reading the plan', () => {
       for (const wrong of [undefined, null, 'abc', 7, {}, ['1', 2, 3, 4], [1n, 2n, 3n, 4n]]) {
         expectError(() => solution.apply(wrong as never), 'ERR_SHAPE', /^v(\[0\])?: expected a (vector|number)/)
       }
-      for (const threshold of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, undefined, '0.1']) {
+      for (const threshold of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, null, '0.1']) {
         expectError(
           () => solution.sparsePlan(threshold as never),
           typeof threshold === 'number' && !Number.isNaN(threshold) ? 'ERR_NOT_POSITIVE' : 'ERR_OPTION',

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { costNames } from '../epsilon.js'
 import { InputError } from '../errors.js'
 import { names, positiveNumber } from '../parsers.js'
-import { addSolverOptions, solutionRecord, solutionRows, solve, solverSettings } from '../solver.js'
+import { addSolverOptions, allMethods, solutionRecord, solutionRows, solve, solverSettings } from '../solver.js'
 import { listing } from '../text.js'
 import type { TransportFlags } from './flags.js'
 import { readInputs } from './inputs.js'
@@ -29,7 +29,8 @@ export function transportCommand(program: Command, signal: AbortSignal): void {
     .option('--source-weights <column>', 'column of weights in the source')
     .option('--target-weights <column>', 'column of weights in the target')
     .option('--normalize', 'scale the weights of both files to a total of 1')
-  addSolverOptions(command, tolerances)
+  addSolverOptions(command, tolerances, allMethods)
+    .option('--certificate', 'print the proof in full: the cost of the plan, the value of the potentials, the gap')
     .option('--out <file>', 'write the plan: .csv (source,target,mass) or .arrow')
     .option('--threshold <mass>', 'leave entries below this mass out of --out and --plot', positiveNumber)
     .option('--plot <file>', 'draw the plan: .svg or .png')
@@ -45,12 +46,16 @@ async function runTransport(source: string, target: string, flags: TransportFlag
   const inputs = await readInputs(source, target, flags, signal)
   const settings = solverSettings(flags, tolerances, inputs.pairCost)
   const solution = await solve(inputs.problem, settings, signal)
-  const written = await writeOutputs(inputs, solution, settings.epsilon, flags, outputs, signal)
+  const written = await writeOutputs(inputs, solution, settings, flags, outputs, signal)
   if (flags.json) {
     const record = { ...problemRecord(inputs), ...solutionRecord(solution, settings), ...written }
     process.stdout.write(`${JSON.stringify(record, undefined, 2)}\n`)
   } else {
-    const rows = [...problemRows(inputs), ...solutionRows(solution, settings), ...writtenRows(written)]
+    const rows = [
+      ...problemRows(inputs),
+      ...solutionRows(solution, settings, flags.certificate),
+      ...writtenRows(written),
+    ]
     process.stdout.write(listing(rows))
   }
 }

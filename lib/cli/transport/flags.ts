@@ -10,6 +10,7 @@ export interface TransportFlags extends SolverFlags {
   sourceWeights?: string
   targetWeights?: string
   normalize?: boolean
+  certificate?: boolean
   out?: string
   threshold?: number
   plot?: string

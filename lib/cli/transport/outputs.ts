@@ -1,8 +1,9 @@
-import type { TransportSolution } from '../../transport/index.js'
+import type { TransportResult } from '../../transport/index.js'
 import { checkOutput, writeWhole } from '../io/output.js'
 import { loadArrow, planArrow, planCsv } from '../io/plan.js'
 import { drawPlan } from '../plot/plan.js'
 import { loadPlotPeers, type PlotFormat, plotFormats } from '../plot/render.js'
+import type { SolverSettings } from '../solver.js'
 import { short } from '../text.js'
 import type { TransportFlags } from './flags.js'
 import type { Inputs } from './inputs.js'
@@ -34,16 +35,16 @@ export interface Written {
 
 export async function writeOutputs(
   { source, target, costName }: Inputs,
-  solution: TransportSolution,
-  epsilon: number,
+  solution: TransportResult,
+  { exact, epsilon }: SolverSettings,
   { out, plot, threshold: given }: TransportFlags,
   formats: Outputs,
   signal: AbortSignal,
 ): Promise<Written> {
   if (out === undefined && plot === undefined) return {}
-  // At most a millionth of the mass is in entries below this.
-  const threshold = given ?? (1e-6 * source.mass) / (source.count * target.count)
-  const plan = solution.sparsePlan(threshold)
+  // At most a millionth of the mass is in entries below this. All entries of an exact plan count.
+  const threshold = given ?? (exact ? 0 : (1e-6 * source.mass) / (source.count * target.count))
+  const plan = threshold > 0 ? solution.sparsePlan(threshold) : solution.sparsePlan()
   const written: Written = {}
   if (out !== undefined) {
     await writeWhole(out, formats.out === 'arrow' ? await planArrow(plan) : planCsv(plan), signal)
@@ -51,7 +52,8 @@ export async function writeOutputs(
     written.out = { file: out, threshold, entries: plan.data.length, mass }
   }
   if (plot !== undefined) {
-    const subtitle = `${costName} cost ${short(solution.value)}, epsilon ${short(epsilon)}`
+    const strength = exact || epsilon === undefined ? 'exact' : `epsilon ${short(epsilon)}`
+    const subtitle = `${costName} cost ${short(solution.value)}, ${strength}`
     await writeWhole(plot, await drawPlan(plan, source, target, subtitle, formats.plot!), signal)
     written.plot = { file: plot }
   }
