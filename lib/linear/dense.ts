@@ -1,4 +1,4 @@
-import type { SymmetricEigen } from './symmetric-eigen.js'
+import type { SymmetricEigen } from '../backend/portable/linear/tridiagonal-eigen.js'
 import type { Clock, Work } from './work.js'
 
 // Square matrices, row-major.

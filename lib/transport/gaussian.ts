@@ -2,7 +2,7 @@ import { checkFinite, type MatrixLike, shapeText, toDenseMatrix, toFloat64, type
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, type SolverOptions } from '../core/options.js'
 import { congruence, matrixFunction, multiply, symmetrized, trace } from '../linear/dense.js'
-import { symmetricEigen } from '../linear/symmetric-eigen.js'
+import { symmetricEigen } from '../backend/portable/linear/tridiagonal-eigen.js'
 import type { Clock, Work } from '../linear/work.js'
 
 // What the methods on normal distributions share: checked input, roots of covariances and the Bures distance.

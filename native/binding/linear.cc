@@ -4,6 +4,7 @@ namespace extrema {
 
 void exportLinear(Napi::Env env, Napi::Object exports) {
   Napi::Object room = Napi::Object::New(env);
+  exportLinearDense(env, room);
   exportLinearSparse(env, room);
   exports.Set("linear", room);
 }

@@ -7,6 +7,7 @@ namespace extrema {
 void exportLinear(Napi::Env env, Napi::Object exports);
 
 // Each fills its part of the room.
+void exportLinearDense(Napi::Env env, Napi::Object room);
 void exportLinearSparse(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

@@ -1,7 +1,8 @@
 import type { LinearKernels } from '../linear.js'
+import { nativeDense } from './linear-dense.js'
 import { nativeSparse } from './linear-sparse.js'
 import type { Exports, Runtime } from './runtime.js'
 
 export function nativeLinear(runtime: Runtime, room: Exports): LinearKernels {
-  return { ...nativeSparse(runtime, room) }
+  return { ...nativeSparse(runtime, room), ...nativeDense(runtime, room) }
 }

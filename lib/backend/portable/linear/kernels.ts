@@ -1,4 +1,5 @@
 import type { LinearKernels } from '../../linear.js'
+import { portableDense } from './dense-kernels.js'
 import { portableSparse } from './sparse.js'
 
-export const portableLinear: LinearKernels = { ...portableSparse }
+export const portableLinear: LinearKernels = { ...portableSparse, ...portableDense }

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { symmetricEigen } from '../../lib/backend/portable/linear/tridiagonal-eigen.js'
 import { congruence, matrixFunction, multiply } from '../../lib/linear/dense.js'
-import { symmetricEigen } from '../../lib/linear/symmetric-eigen.js'
 import { counting, finish } from '../helpers/clock.js'
 import { check } from '../helpers/property.js'
 import { random, randomNormal } from '../helpers/random.js'
@@ -46,7 +46,7 @@ function errorOf(matrix: Float64Array, n: number): number {
   return worst / Number.EPSILON
 }
 
-describe('linear: symmetricEigen', () => {
+describe('linear: eigenpairs in TypeScript', () => {
   it('of random matrices: A z = lambda z, orthonormal and ascending', () => {
     check(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(), (n, seed) => {

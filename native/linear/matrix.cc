@@ -1,0 +1,172 @@
+#include "linear/matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/aligned.h"
+#include "core/error.h"
+#include "linear/lapack.h"
+#include "linear/panels.h"
+
+namespace extrema::dense {
+
+namespace {
+
+constexpr size_t kChunkEntries = size_t{1} << 17;
+constexpr size_t kBlock = 32;
+constexpr size_t kLanes = 8;
+
+// Rows for one chunk, so that there are at most about a thousand chunks.
+size_t rowsPerChunk(size_t m, size_t n) {
+  return std::max({size_t{1}, kChunkEntries / std::max(n, size_t{1}), (m + 1023) / 1024});
+}
+
+[[noreturn]] void refuse(const char* name, const double* a, size_t n, size_t at) {
+  const size_t entry = static_cast<size_t>(
+      std::find_if(a + at, a + at + n, [](double x) { return !std::isfinite(x); }) - (a + at));
+  const double x = a[at + entry];
+  const char* came = std::isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity";
+  throw Error("ERR_NOT_FINITE", std::string(name) + "[" + std::to_string(at / n) + "][" +
+                                    std::to_string(entry) + "]: expected a finite number, got " + came);
+}
+
+}  // namespace
+
+MatrixScan scanMatrix(Team& team, const char* name, const double* a, size_t m, size_t n) {
+  const size_t rows = rowsPerChunk(m, n);
+  const uint32_t chunks = chunkCount(m, rows);
+  std::vector<MatrixScan> parts(chunks);
+  std::vector<size_t> bad(chunks, m);
+  team.run(chunks, [&](uint32_t chunk, unsigned) {
+    MatrixScan& part = parts[chunk];
+    for (size_t i = chunk * rows; i < std::min(m, (chunk + 1) * rows); i++) {
+      const double* row = a + i * n;
+      double most[kLanes] = {}, sum[kLanes] = {};
+      size_t j = 0;
+      for (; j + kLanes <= n; j += kLanes) {
+        for (size_t l = 0; l < kLanes; l++) {
+          const double x = std::fabs(row[j + l]);
+          most[l] = x > most[l] ? x : most[l];
+          sum[l] += x;
+        }
+      }
+      for (; j < n; j++) {
+        const double x = std::fabs(row[j]);
+        most[0] = std::max(most[0], x);
+        sum[0] += x;
+      }
+      double total = 0, largest = 0;
+      for (size_t l = 0; l < kLanes; l++) {
+        total += sum[l];
+        largest = std::max(largest, most[l]);
+      }
+      // A sum of finite numbers may overflow: only then is it worth looking.
+      if (!std::isfinite(total) && std::any_of(row, row + n, [](double x) { return !std::isfinite(x); }) &&
+          bad[chunk] == m) {
+        bad[chunk] = i;
+      }
+      part.rowSum = std::max(part.rowSum, total);
+      part.largest = std::max(part.largest, largest);
+    }
+  });
+  MatrixScan all;
+  for (uint32_t chunk = 0; chunk < chunks; chunk++) {
+    if (bad[chunk] < m) refuse(name, a, n, bad[chunk] * n);
+    all.largest = std::max(all.largest, parts[chunk].largest);
+    all.rowSum = std::max(all.rowSum, parts[chunk].rowSum);
+  }
+  return all;
+}
+
+void checkSymmetric(Team& team, const char* name, const double* a, size_t n, double largest) {
+  const double slack = 1e-8 * largest;
+  const uint32_t chunks = chunkCount(n, kBlock);
+  std::vector<size_t> bad(chunks, n * n);
+  team.run(chunks, [&](uint32_t chunk, unsigned) {
+    const size_t i0 = chunk * kBlock, i1 = std::min(n, i0 + kBlock);
+    for (size_t j0 = 0; j0 < i1; j0 += kBlock) {
+      for (size_t i = i0; i < i1; i++) {
+        for (size_t j = j0; j < std::min(i, j0 + kBlock); j++) {
+          if (std::fabs(a[i * n + j] - a[j * n + i]) <= slack) continue;
+          bad[chunk] = std::min(bad[chunk], i * n + j);
+        }
+      }
+    }
+  });
+  for (const size_t at : bad) {
+    if (at == n * n) continue;
+    const size_t i = at / n, j = at % n;
+    throw Error("ERR_SHAPE", std::string(name) + ": expected a symmetric matrix, got entries [" +
+                                 std::to_string(i) + "][" + std::to_string(j) + "] and [" +
+                                 std::to_string(j) + "][" + std::to_string(i) + "] that differ");
+  }
+}
+
+void transpose(Team& team, const double* a, size_t m, size_t n, double* out) {
+  const uint32_t chunks = chunkCount(m, kBlock);
+  const uint32_t step = chunks / 4096 + 1;
+  team.run((chunks + step - 1) / step, [&](uint32_t chunk, unsigned) {
+    const size_t last = std::min(m, (chunk + size_t{1}) * step * kBlock);
+    for (size_t i0 = size_t{chunk} * step * kBlock; i0 < last; i0 += kBlock) {
+      const size_t i1 = std::min(last, i0 + kBlock);
+      for (size_t j0 = 0; j0 < n; j0 += kBlock) {
+        for (size_t j = j0; j < std::min(n, j0 + kBlock); j++) {
+          for (size_t i = i0; i < i1; i++) out[j * m + i] = a[i * n + j];
+        }
+      }
+    }
+  });
+}
+
+void multiply(Team& team, const double* a, size_t m, size_t n, const double* x, double* y) {
+  const size_t rows = rowsPerChunk(m, n);
+  team.run(chunkCount(m, rows), [&](uint32_t chunk, unsigned) {
+    const size_t i = chunk * rows;
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, static_cast<int>(std::min(rows, m - i)), static_cast<int>(n), 1,
+                a + i * n, static_cast<int>(n), x, 1, 0, y + i, 1);
+  });
+}
+
+void multiplyTransposed(Team& team, const double* a, size_t m, size_t n, const double* x, double* y) {
+  // Few parts, each a sum over rows; the parts are added in order.
+  const size_t rows = std::max(rowsPerChunk(m, n), (m + 15) / 16);
+  const uint32_t chunks = chunkCount(m, rows);
+  Aligned<double> parts(chunks * n);
+  team.run(chunks, [&](uint32_t chunk, unsigned) {
+    const size_t i = chunk * rows;
+    cblas_dgemv(CblasRowMajor, CblasTrans, static_cast<int>(std::min(rows, m - i)), static_cast<int>(n), 1,
+                a + i * n, static_cast<int>(n), x + i, 1, 0, parts.data() + chunk * n, 1);
+  });
+  std::copy_n(parts.data(), n, y);
+  for (uint32_t chunk = 1; chunk < chunks; chunk++) {
+    for (size_t j = 0; j < n; j++) y[j] += parts[chunk * n + j];
+  }
+}
+
+void multiply(Team& team, const Product& p) {
+  if (p.m == 0 || p.n == 0) return;
+  // Tiles of the longer side, large enough for BLAS to be fast and for some to go round.
+  const bool byRows = p.m >= p.n;
+  const size_t side = byRows ? p.m : p.n;
+  const size_t width = std::clamp((side / 8 + 15) / 16 * 16, size_t{64}, size_t{1024});
+  team.run(chunkCount(side, width), [&](uint32_t chunk, unsigned) {
+    const size_t from = chunk * width, count = std::min(width, side - from);
+    const double* a = byRows ? p.a + (p.transposeA ? from : from * p.pitchA) : p.a;
+    const double* b = byRows ? p.b : p.b + (p.transposeB ? from * p.pitchB : from);
+    double* c = p.c + (byRows ? from * p.pitchC : from);
+    cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans,
+                p.transposeB ? CblasTrans : CblasNoTrans, static_cast<int>(byRows ? count : p.m),
+                static_cast<int>(byRows ? p.n : count), static_cast<int>(p.k), p.alpha, a,
+                static_cast<int>(p.pitchA), b, static_cast<int>(p.pitchB), p.beta, c,
+                static_cast<int>(p.pitchC));
+  });
+}
+
+double relativeLargest(const double* x, size_t n, double scale) {
+  double largest = 0;
+  for (size_t i = 0; i < n; i++) largest = std::max(largest, std::fabs(x[i]));
+  return scale > 0 ? largest / scale : 0;
+}
+
+}  // namespace extrema::dense
