@@ -1,6 +1,6 @@
-// Sketch and precondition, then refine: V. Rokhlin, M. Tygert, PNAS 105 (2008), 13212-13217; H. Avron, P. Maymounkov,
-// S. Toledo, SIAM J. Sci. Comput. 32 (2010), 1217-1236; refinement after E. Epperly, M. Meier, Y. Nakatsukasa 2024, arXiv
-// 2406.03468.
+// Sketch and precondition, then refine: V. Rokhlin, M. Tygert, PNAS 105 (2008), 13212-13217; H. Avron, P.
+// Maymounkov, S. Toledo, SIAM J. Sci. Comput. 32 (2010), 1217-1236; refinement after E. Epperly, M. Meier, Y.
+// Nakatsukasa 2024, arXiv 2406.03468.
 
 #include "linear/least-squares.h"
 
@@ -131,7 +131,8 @@ void SketchFactor::build(Team& team, const Sketch& sketch, const MatrixView& a, 
   }
 }
 
-void SketchFactor::project(Team& team, const Sketch& sketch, const double* b, double* y, Monitor& monitor) const {
+void SketchFactor::project(Team& team, const Sketch& sketch, const double* b, double* y,
+                           Monitor& monitor) const {
   Aligned<double> sketched(rows_);
   if (sketch.rows == 0) {
     std::copy_n(b, rows_, sketched.data());
@@ -170,11 +171,12 @@ void SketchFactor::applyTransposed(const double* x, double* y) const {
 
 namespace {
 
-// min |A N y - r| from y = 0 by the gradient g = N^T A^T (r - A N y), with H = N^T A^T A N near to the identity.
+// min |A N y - r| from y = 0 by the gradient g = N^T A^T (r - A N y), with H = N^T A^T A N near to the
+// identity.
 class Inner {
  public:
-  Inner(const LeastSquaresJob& job, const SketchFactor& factor, Products& products, LeastSquaresReport& report,
-        double scale, Monitor& monitor)
+  Inner(const LeastSquaresJob& job, const SketchFactor& factor, Products& products,
+        LeastSquaresReport& report, double scale, Monitor& monitor)
       : job_(job),
         factor_(factor),
         products_(products),
@@ -240,7 +242,8 @@ class Inner {
     return true;
   }
 
-  // Gradient steps of length one, or heavy ball with the step and momentum for a Gaussian sketch. False when it diverges.
+  // Gradient steps of length one, or heavy ball with the step and momentum for a Gaussian sketch. False when
+  // it diverges.
   bool simple(double target) {
     const double share = job_.sketch.rows == 0 || method_ == InnerMethod::gradient
                              ? 0

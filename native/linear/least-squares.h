@@ -9,8 +9,8 @@
 
 namespace extrema::dense {
 
-// N with A N near to orthonormal columns and range(N) = range(A^T): R^-1 from the QR factors of S A, or a full matrix where S A
-// is rank-deficient.
+// N with A N near to orthonormal columns and range(N) = range(A^T): R^-1 from the QR factors of S A, or a
+// full matrix where S A is rank-deficient.
 class SketchFactor {
  public:
   // The QR factors of S A, or of A itself if `sketch` has no rows.
@@ -22,7 +22,7 @@ class SketchFactor {
 
   size_t n = 0, rank = 0;
   bool triangular = true;
-  double spread = 1;        // largest over smallest diagonal entry of R: at most the condition number
+  double spread = 1;       // largest over smallest diagonal entry of R: at most the condition number
   Aligned<double> factor;  // R, n x n, or N, n x rank
 
  private:

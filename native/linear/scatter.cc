@@ -12,8 +12,8 @@ namespace extrema::dense {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void ScatterRows(const double* a, size_t pitch, size_t rows, size_t width, const int32_t* targets, size_t count,
-                 double* out, size_t outPitch) {
+void ScatterRows(const double* a, size_t pitch, size_t rows, size_t width, const int32_t* targets,
+                 size_t count, double* out, size_t outPitch) {
   const hn::ScalableTag<double> d;
   const size_t N = hn::Lanes(d);
   for (size_t i = 0; i < rows; i++) {
@@ -62,8 +62,8 @@ namespace extrema::dense {
 EXTREMA_EXPORT(ScatterRows);
 EXTREMA_EXPORT(Butterfly);
 
-void scatterRows(const double* a, size_t pitch, size_t rows, size_t width, const int32_t* targets, size_t count,
-                 double* out, size_t outPitch) {
+void scatterRows(const double* a, size_t pitch, size_t rows, size_t width, const int32_t* targets,
+                 size_t count, double* out, size_t outPitch) {
   EXTREMA_DISPATCH(ScatterRows)(a, pitch, rows, width, targets, count, out, outPitch);
 }
 

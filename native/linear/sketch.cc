@@ -72,8 +72,8 @@ void applyGaussian(Team& team, const Sketch& sketch, const MatrixView& a, double
       fillGaussian(sketch, j0, count, i0, width, g);
       if (!a.sparse()) {
         cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(width), static_cast<int>(n),
-                    static_cast<int>(count), scale, g, static_cast<int>(width), a.data + j0 * n, static_cast<int>(n),
-                    j0 == 0 ? 0 : 1, out + i0 * n, static_cast<int>(n));
+                    static_cast<int>(count), scale, g, static_cast<int>(width), a.data + j0 * n,
+                    static_cast<int>(n), j0 == 0 ? 0 : 1, out + i0 * n, static_cast<int>(n));
         continue;
       }
       for (size_t j = 0; j < count; j++) {
@@ -84,7 +84,8 @@ void applyGaussian(Team& team, const Sketch& sketch, const MatrixView& a, double
     }
     if (!a.sparse()) return;
     for (size_t i = 0; i < width; i++) {
-      for (size_t column = 0; column < n; column++) out[(i0 + i) * n + column] = scale * sums[column * width + i];
+      for (size_t column = 0; column < n; column++)
+        out[(i0 + i) * n + column] = scale * sums[column * width + i];
     }
   });
 }
@@ -102,9 +103,9 @@ void applyGaussianTransposed(Team& team, const Sketch& sketch, const double* y, 
     for (size_t j0 = chunk * rows; j0 < end && !team.monitor().cancelled(); j0 += block) {
       const size_t count = std::min(block, end - j0);
       fillGaussian(sketch, j0, count, 0, s, g);
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(count), static_cast<int>(columns),
-                  static_cast<int>(s), scale, g, static_cast<int>(s), y, static_cast<int>(columns), 0,
-                  out + j0 * columns, static_cast<int>(columns));
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(count),
+                  static_cast<int>(columns), static_cast<int>(s), scale, g, static_cast<int>(s), y,
+                  static_cast<int>(columns), 0, out + j0 * columns, static_cast<int>(columns));
     }
   });
 }
@@ -153,7 +154,8 @@ void applySrht(Team& team, const Sketch& sketch, const MatrixView& a, double* ou
     for (size_t i = 0; i < a.rows; i++) {
       double* row = x + i * width;
       if (a.sparse()) {
-        eachEntry(a, i, from, from + width, [&](size_t j, double value) { row[j - from] = signs[i] * value; });
+        eachEntry(a, i, from, from + width,
+                  [&](size_t j, double value) { row[j - from] = signs[i] * value; });
       } else {
         for (size_t j = 0; j < width; j++) row[j] = signs[i] * a.data[i * n + from + j];
       }
@@ -319,8 +321,8 @@ void drawRows(Team& team, const Sketch& sketch, const MatrixView& a) {
   for (size_t i = 0; i < sketch.rows; i++) {
     const Word word = wordAt(sketch.key, i);
     const double u = static_cast<double>((uint64_t{word.high} << 32 | word.low) >> 11) * 0x1p-53;
-    const size_t row =
-        std::min(m - 1, static_cast<size_t>(std::upper_bound(sums.begin(), sums.end(), u * total) - sums.begin()));
+    const size_t row = std::min(
+        m - 1, static_cast<size_t>(std::upper_bound(sums.begin(), sums.end(), u * total) - sums.begin()));
     sketch.selection[i] = static_cast<int32_t>(row);
     const double own = sums[row] - (row > 0 ? sums[row - 1] : 0);
     sketch.scales[i] = std::sqrt(total / (own * static_cast<double>(sketch.rows)));

@@ -66,8 +66,8 @@ void Products::apply(const double* x, double* y) {
     if (a_.sparse()) {
       for (size_t i = from; i < end; i++) y[i] = sparseDot(a_, i, x);
     } else {
-      cblas_dgemv(CblasRowMajor, CblasNoTrans, static_cast<int>(end - from), n, 1, a_.data + from * a_.columns, n, x,
-                  1, 0, y + from, 1);
+      cblas_dgemv(CblasRowMajor, CblasNoTrans, static_cast<int>(end - from), n, 1,
+                  a_.data + from * a_.columns, n, x, 1, 0, y + from, 1);
     }
   });
 }
@@ -78,8 +78,8 @@ void Products::applyTransposed(const double* y, double* x) {
     if (a_.sparse()) {
       for (size_t k = i; k < i + count; k++) addSparseRow(a_, k, y[k], sum);
     } else {
-      cblas_dgemv(CblasRowMajor, CblasTrans, static_cast<int>(count), n, 1, a_.data + i * a_.columns, n, y + i, 1, 1,
-                  sum, 1);
+      cblas_dgemv(CblasRowMajor, CblasTrans, static_cast<int>(count), n, 1, a_.data + i * a_.columns, n,
+                  y + i, 1, 1, sum, 1);
     }
   });
 }
@@ -167,8 +167,8 @@ void BlockProducts::apply(const double* x, size_t l, double* y) {
   const int n = static_cast<int>(a_.columns), count = static_cast<int>(l);
   team_.run(chunkCount(a_.rows, width), [&](uint32_t chunk, unsigned) {
     const size_t i = chunk * width;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(std::min(width, a_.rows - i)), count, n,
-                1, a_.data + i * a_.columns, n, x, count, 0, y + i * l, count);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(std::min(width, a_.rows - i)),
+                count, n, 1, a_.data + i * a_.columns, n, x, count, 0, y + i * l, count);
   });
 }
 
@@ -185,8 +185,9 @@ void BlockProducts::applyTransposed(const double* y, size_t l, double* x) {
     const size_t end = std::min(a_.rows, (chunk + 1) * width);
     // In steps short enough to be cancelled between.
     for (size_t i = chunk * width; i < end && !team_.monitor().cancelled(); i += 2048) {
-      cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, count, static_cast<int>(std::min<size_t>(2048, end - i)),
-                  1, a_.data + i * a_.columns, n, y + i * l, count, i == chunk * width ? 0 : 1, part, count);
+      cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, count,
+                  static_cast<int>(std::min<size_t>(2048, end - i)), 1, a_.data + i * a_.columns, n,
+                  y + i * l, count, i == chunk * width ? 0 : 1, part, count);
     }
   });
   std::copy_n(parts_.data(), size, x);

@@ -137,10 +137,7 @@ export function allFinite(x: Float64Array): boolean {
 /** Names the entry that made a result infinite or NaN. */
 export function* refuse(a: MatrixData, clock: Pick<Watch, 'due'>): Work<never> {
   if (a.dense !== null) yield* scanMatrix('matrix', a.dense, a.rows, a.columns, clock)
-  throw new ExtremaError(
-    'ERR_NOT_FINITE',
-    'matrix: expected entries whose products stay finite, got an overflow',
-  )
+  throw new ExtremaError('ERR_NOT_FINITE', 'matrix: expected entries whose products stay finite, got an overflow')
 }
 
 export function* sketchFactor(job: SketchFactorJob, monitor: Watch): Work<void> {

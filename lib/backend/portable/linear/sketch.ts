@@ -22,7 +22,7 @@ export class Words {
     const counter = Math.floor(index / 2)
     if (counter !== this.at) {
       this.at = counter
-      philox(this.key[0] | 0, this.key[1] | 0, counter % 2 ** 32 | 0, Math.floor(counter / 2 ** 32), 0, 0, this.block)
+      philox(this.key[0] | 0, this.key[1] | 0, (counter % 2 ** 32) | 0, Math.floor(counter / 2 ** 32), 0, 0, this.block)
     }
     const half = (index % 2) * 2
     this.high = this.block[half + 1]
