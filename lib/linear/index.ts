@@ -23,6 +23,7 @@ export type {
   SymmetricOptions,
 } from './iterative.js'
 export { jacobi, jacobiSync } from './jacobi.js'
+export { type LanczosOptions, type LanczosSolution, lanczos, lanczosSync } from './lanczos.js'
 export { type LsqrOptions, type LsqrSolution, lsqr, lsqrSync } from './lsqr.js'
 export { formatMatrixMarket, type MatrixMarketOptions, parseMatrixMarket } from './matrix-market.js'
 export { type LuFactorization, lu, luSync } from './lu.js'
@@ -44,6 +45,12 @@ export {
 export type { Preconditioner } from './preconditioner.js'
 export { type SolveMethod, type SolveOptions, type SolveSolution, solve, solveSync } from './solve.js'
 export { type QrFactorization, type QrOptions, qr, qrSync } from './qr.js'
+export {
+  type RandomizedSvdOptions,
+  type RandomizedSvdSolution,
+  randomizedSvd,
+  randomizedSvdSync,
+} from './randomized-svd.js'
 export { type Sketch, type SketchOptions, sketch, sketchSync } from './sketch.js'
 export type { SketchKind, SketchShape } from './sketch-data.js'
 export {
