@@ -59,7 +59,17 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
       {
         title: 'Least squares, milliseconds',
         note: "dgels' column-major copy of A is made outside its timer. Ours: tolerance 1e-10 and one refinement.",
-        columns: ['rows', 'columns', 'condition', 'ours', 'dgels', 'dgels / ours', 'products', 'residual', '|Ax-b| differs'],
+        columns: [
+          'rows',
+          'columns',
+          'condition',
+          'ours',
+          'dgels',
+          'dgels / ours',
+          'products',
+          'residual',
+          '|Ax-b| differs',
+        ],
         rows,
       },
     ],

@@ -25,9 +25,9 @@ export type {
 export { jacobi, jacobiSync } from './jacobi.js'
 export { type LanczosOptions, type LanczosSolution, lanczos, lanczosSync } from './lanczos.js'
 export { type LsqrOptions, type LsqrSolution, lsqr, lsqrSync } from './lsqr.js'
-export { formatMatrixMarket, type MatrixMarketOptions, parseMatrixMarket } from './matrix-market.js'
 export { type LuFactorization, lu, luSync } from './lu.js'
 export type { MatrixOrCsr } from './matrix-data.js'
+export { formatMatrixMarket, type MatrixMarketOptions, parseMatrixMarket } from './matrix-market.js'
 export { type MinresOptions, minres, minresSync } from './minres.js'
 export { type MultiplyOptions, multiply, multiplySync } from './multiply.js'
 export type { NullspaceOptions } from './nullspace.js'
@@ -43,7 +43,6 @@ export {
   type Transposed,
 } from './operator.js'
 export type { Preconditioner } from './preconditioner.js'
-export { type SolveMethod, type SolveOptions, type SolveSolution, solve, solveSync } from './solve.js'
 export { type QrFactorization, type QrOptions, qr, qrSync } from './qr.js'
 export {
   type RandomizedSvdOptions,
@@ -65,6 +64,7 @@ export {
   sketchedPreconditioner,
   sketchedPreconditionerSync,
 } from './sketched-preconditioner.js'
+export { type SolveMethod, type SolveOptions, type SolveSolution, solve, solveSync } from './solve.js'
 export { sor, sorSync } from './sor.js'
 export {
   type SparseCholesky,
