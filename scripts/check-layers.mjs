@@ -9,7 +9,8 @@ const layers = [
     ...['transport', 'lowrank', 'curvature', 'implicit', 'descent', 'constrained', 'bilevel', 'zeroth', 'bayes'],
     ...['inference', 'online', 'monotone', 'robust', 'pareto', 'privacy', 'aggregate'],
   ],
-  ['linear', 'tensor', 'random'],
+  ['linear', 'tensor'],
+  ['random'],
   ['backend'],
   ['core'],
 ]
