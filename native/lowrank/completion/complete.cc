@@ -577,7 +577,7 @@ class Completer {
       }
       if (most >= 0) continue;
       for (Side* side : {&rows_, &columns_})
-        for (size_t i = 0; i < side->count; i++) side->z[i * pitch_ + k] = -side->z[i * pitch_ + k];
+        for (size_t i = 0; i < side->count; i++) side->z[i * pitch_ + k] = 0 - side->z[i * pitch_ + k];
     }
   }
 

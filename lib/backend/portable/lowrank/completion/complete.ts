@@ -516,7 +516,7 @@ class Completer {
       }
       if (most >= 0) continue
       for (const { z, count } of [rows, columns]) {
-        for (let i = 0; i < count; i++) z[i * unknowns + k] = -z[i * unknowns + k]
+        for (let i = 0; i < count; i++) z[i * unknowns + k] = 0 - z[i * unknowns + k]
       }
     }
   }
