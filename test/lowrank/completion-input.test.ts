@@ -47,7 +47,9 @@ describe('lowrank: what completeMatrix refuses', () => {
       ]
       for (const [problem, code, message] of cases) await refuses(problem, options, code as 'ERR_SHAPE', message)
       await refuses(null, options, 'ERR_SHAPE', /problem: expected/)
-      const buffer = new ArrayBuffer(32, { maxByteLength: 64 })
+      const buffer = new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(32, {
+        maxByteLength: 64,
+      })
       await refuses(
         { ...good, values: new Float64Array(buffer) },
         options,
