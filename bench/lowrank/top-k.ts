@@ -66,7 +66,17 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
       {
         title: 'Recommendations for all rows, milliseconds',
         note: 'Products: the same blocks by sgemm, without the selection.',
-        columns: ['rows', 'columns', 'rank', 'k', 'left out of each row', 'topK', 'products', 'products / topK', 'GFLOP/s of the products'],
+        columns: [
+          'rows',
+          'columns',
+          'rank',
+          'k',
+          'left out of each row',
+          'topK',
+          'products',
+          'products / topK',
+          'GFLOP/s of the products',
+        ],
         rows,
       },
     ],
