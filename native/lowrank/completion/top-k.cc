@@ -67,6 +67,63 @@ void GroupMaxima(const float* scores, size_t count, size_t groups, float* maxima
   }
 }
 
+// Scores of kRows rows of `left` (`width` numbers each) with a panel of 64 columns, packed width × 64.
+template <size_t kRows>
+HWY_INLINE void PanelRows(const float* left, size_t width, const float* HWY_RESTRICT panel, float* scores,
+                          size_t pitch) {
+  const F d;
+  const size_t N = hn::Lanes(d);
+  for (size_t j = 0; j < 64; j += 4 * N) {
+    auto zero = hn::Zero(d);
+    auto a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+    auto c0 = zero, c1 = zero, c2 = zero, c3 = zero, e0 = zero, e1 = zero, e2 = zero, e3 = zero;
+    for (size_t k = 0; k < width; k++) {
+      const float* v = panel + k * 64 + j;
+      const auto v0 = hn::LoadU(d, v), v1 = hn::LoadU(d, v + N), v2 = hn::LoadU(d, v + 2 * N);
+      const auto v3 = hn::LoadU(d, v + 3 * N);
+      const auto add = [&](size_t row, auto& s0, auto& s1, auto& s2, auto& s3) HWY_ATTR {
+        const auto u = hn::Set(d, left[row * width + k]);
+        s0 = hn::MulAdd(u, v0, s0);
+        s1 = hn::MulAdd(u, v1, s1);
+        s2 = hn::MulAdd(u, v2, s2);
+        s3 = hn::MulAdd(u, v3, s3);
+      };
+      add(0, a0, a1, a2, a3);
+      if (kRows > 1) add(1, b0, b1, b2, b3);
+      if (kRows > 2) {
+        add(2, c0, c1, c2, c3);
+        add(3, e0, e1, e2, e3);
+      }
+    }
+    const auto store = [&](size_t row, auto s0, auto s1, auto s2, auto s3) HWY_ATTR {
+      float* to = scores + row * pitch + j;
+      hn::StoreU(s0, d, to);
+      hn::StoreU(s1, d, to + N);
+      hn::StoreU(s2, d, to + 2 * N);
+      hn::StoreU(s3, d, to + 3 * N);
+    };
+    store(0, a0, a1, a2, a3);
+    if (kRows > 1) store(1, b0, b1, b2, b3);
+    if (kRows > 2) {
+      store(2, c0, c1, c2, c3);
+      store(3, e0, e1, e2, e3);
+    }
+  }
+}
+
+void Scores(const float* left, size_t rows, size_t width, const float* panels, size_t count, float* scores,
+            size_t pitch) {
+  constexpr size_t kTogether = HWY_TARGET == HWY_AVX3 ? 4 : 2;  // as the registers allow
+  for (size_t p = 0; p < count; p++) {
+    const float* panel = panels + p * 64 * width;
+    float* to = scores + p * 64;
+    size_t r = 0;
+    for (; r + kTogether <= rows; r += kTogether)
+      PanelRows<kTogether>(left + r * width, width, panel, to + r * pitch, pitch);
+    for (; r < rows; r++) PanelRows<1>(left + r * width, width, panel, to + r * pitch, pitch);
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace extrema::lowrank
 HWY_AFTER_NAMESPACE();
@@ -78,6 +135,7 @@ namespace {
 
 EXTREMA_EXPORT(Above);
 EXTREMA_EXPORT(GroupMaxima);
+EXTREMA_EXPORT(Scores);
 
 constexpr size_t kRows = 32, kMostTile = 10240;  // scores at work: about the size of a second-level cache
 constexpr size_t kGroups = 64;                   // groups come in multiples of this
@@ -119,18 +177,23 @@ class Selection {
         wanted_(std::min(p.k + kSpare, p.n)),
         most_(2 * wanted_),
         groups_((2 * wanted_ + kGroups - 1) / kGroups * kGroups),
-        right_(p.n * width_),
+        right_((p.n + kGroups - 1) / kGroups * kGroups * width_),
         workers_(team_.size()) {
+    // Panels of 64 columns, packed width × 64; plain rows for the products alone.
     for (size_t j = 0; j < p.n; j++) {
-      for (size_t c = 0; c < p.rank; c++) right_[j * width_ + c] = static_cast<float>(p.v[j * p.rank + c]);
-      if (p.columnBias != nullptr) right_[j * width_ + p.rank] = static_cast<float>(p.columnBias[j]);
+      float* to =
+          p.productsOnly ? &right_[j * width_] : &right_[j / kGroups * kGroups * width_ + j % kGroups];
+      const size_t step = p.productsOnly ? 1 : kGroups;
+      for (size_t c = 0; c < p.rank; c++) to[c * step] = static_cast<float>(p.v[j * p.rank + c]);
+      if (p.columnBias != nullptr) to[p.rank * step] = static_cast<float>(p.columnBias[j]);
     }
     const size_t tiles = (p.n + kMostTile - 1) / kMostTile;
     tile_ = ((p.n + tiles - 1) / tiles + kGroups - 1) / kGroups * kGroups;
+    pitch_ = tile_ + 80;  // rows that do not meet in the same lines of the cache
     for (Worker& worker : workers_) {
       worker.maxima = Aligned<float>(groups_);
       worker.left = Aligned<float>(kRows * width_);
-      worker.scores = Aligned<float>(kRows * tile_);
+      worker.scores = Aligned<float>(kRows * pitch_);
       worker.found.resize(tile_ + 1);
       worker.best.resize(kRows);
       for (Best& best : worker.best) best.list.reserve(most_ + tile_);
@@ -158,13 +221,17 @@ class Selection {
     for (size_t tile = 0; tile < p_.n && !monitor_.cancelled(); tile += tile_) {
       const size_t columns = std::min(tile_, p_.n - tile),
                    padded = (columns + kGroups - 1) / kGroups * kGroups;
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(rows), static_cast<int>(columns),
-                  static_cast<int>(width_), 1, w.left.data(), static_cast<int>(width_),
-                  right_.data() + tile * width_, static_cast<int>(width_), 0, w.scores.data(),
-                  static_cast<int>(tile_));
-      if (p_.productsOnly) continue;
+      if (p_.productsOnly) {
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(rows),
+                    static_cast<int>(columns), static_cast<int>(width_), 1, w.left.data(),
+                    static_cast<int>(width_), right_.data() + tile * width_, static_cast<int>(width_), 0,
+                    w.scores.data(), static_cast<int>(pitch_));
+        continue;
+      }
+      EXTREMA_DISPATCH(Scores)
+      (w.left.data(), rows, width_, right_.data() + tile * width_, padded / kGroups, w.scores.data(), pitch_);
       for (size_t r = 0; r < rows; r++) {
-        float* scores = w.scores.data() + r * tile_;
+        float* scores = w.scores.data() + r * pitch_;
         std::fill(scores + columns, scores + padded, kLowest);
         exclude(from + r, tile, columns, w.best[r], scores);
         collect(tile, padded, w.best[r], scores, w);
@@ -231,7 +298,7 @@ class Selection {
   const TopK& p_;
   Monitor& monitor_;
   Team team_;
-  size_t width_, wanted_, most_, groups_, tile_ = 0;
+  size_t width_, wanted_, most_, groups_, tile_ = 0, pitch_ = 0;
   Aligned<float> right_;
   std::vector<Worker> workers_;
 };
