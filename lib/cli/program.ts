@@ -28,9 +28,8 @@ export async function run(args: string[]): Promise<number> {
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('extrema')
     .description(
-      'Optimization on files: transport between points or weights, colours between pictures, mixtures of experts.',
+      'Optimization on files: transport plans, colours between pictures, mixtures of experts, completed matrices.',
     )
-    .description('Optimization on files: transport plans, colours of pictures, completed matrices of ratings.')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
     .helpCommand(false)
