@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import { doctor } from '../backend/doctor.js'
 import { colorCommand } from './color/command.js'
+import { completeCommand } from './complete/command.js'
+import { recommendCommand } from './complete/recommend.js'
 import { doctorCommand } from './doctor.js'
 import { describeError, exitCode, exitCodeOf } from './errors.js'
 import { Interrupt } from './interrupt.js'
@@ -26,7 +28,7 @@ export async function run(args: string[]): Promise<number> {
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('extrema')
     .description(
-      'Optimization on files: transport between points or weights, colours between pictures, mixtures of experts.',
+      'Optimization on files: transport plans, colours between pictures, mixtures of experts, completed matrices.',
     )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
@@ -36,6 +38,8 @@ function createProgram(signal: AbortSignal): Command {
   transportCommand(program, signal)
   colorCommand(program, signal)
   moeCommand(program, signal)
+  completeCommand(program, signal)
+  recommendCommand(program, signal)
   doctorCommand(program)
   return program
 }

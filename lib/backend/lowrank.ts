@@ -1,0 +1,3 @@
+import type { CompletionKernels } from './completion.js'
+
+export interface LowrankKernels extends CompletionKernels {}

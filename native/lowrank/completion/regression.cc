@@ -1,0 +1,359 @@
+#include "lowrank/completion/regression.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lowrank/completion/dense.h"
+#include "lowrank/completion/rows.h"
+#include "random/philox.h"
+#include "random/random.h"
+
+namespace extrema::lowrank {
+
+namespace {
+
+// Below this pivot the normal equations have lost too many digits.
+constexpr double kLeastPivot = 1e-9;
+constexpr double kDeficient = 1e-12;
+constexpr size_t kSlice = size_t{1} << 16;  // rows between two looks at the monitor
+constexpr size_t kNonzeros = 8;             // of a column of the sparse sign sketch
+constexpr int kNumberBits = 20;    // of the number of the half step in a counter; the repeat is above
+constexpr double kGrowth = 10;     // of the gradient's norm: diverged
+constexpr double kRefined = 1e-8;  // below this tolerance the gradient is computed afresh at the end
+
+double dot(const double* x, const double* y, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += x[i] * y[i];
+  return sum;
+}
+
+// x <- R^-1 x, R upper in rows of `pitch`.
+void solveUpper(const double* r, size_t pitch, size_t n, double* x) {
+  for (size_t j = n; j-- > 0;) {
+    double sum = x[j];
+    for (size_t c = j + 1; c < n; c++) sum -= r[j * pitch + c] * x[c];
+    x[j] = sum / r[j * pitch + j];
+  }
+}
+// x <- R^-T x
+void solveUpperTransposed(const double* r, size_t pitch, size_t n, double* x) {
+  for (size_t j = 0; j < n; j++) {
+    x[j] /= r[j * pitch + j];
+    for (size_t c = j + 1; c < n; c++) x[c] -= r[j * pitch + c] * x[j];
+  }
+}
+
+}  // namespace
+
+Regression::Regression(const HalfStep& step, size_t longest, const Monitor& monitor)
+    : monitor_(monitor),
+      pitch_(pitchOf(step.rank)),
+      rank_(step.rank),
+      target_(longest),
+      weights_(longest),
+      gram_(gramRows(step.rank) * pitchOf(step.rank)),
+      block_(std::max(kBlock, step.rank) * pitchOf(step.rank) + step.rank * pitchOf(step.rank)),
+      s_(pitch_),
+      z_(pitch_),
+      p_(pitch_),
+      y_(pitch_),
+      last_(pitch_),
+      diagonal_(pitch_),
+      work_(std::max(2 * step.rank * step.rank + 5 * step.rank, step.repeats)),
+      sketch_((step.sketchRows + step.rank) * pitch_),
+      solutions_(step.repeats * pitch_),
+      normals_(step.sketchRows),
+      row_(pitch_) {}
+
+// Targets and weights of a line; returns its number of entries.
+size_t Regression::load(size_t line) {
+  const HalfStep& step = *step_;
+  const Lines& lines = *step.lines;
+  const size_t from = lines.start[line];
+  count_ = lines.start[line + 1] - from;
+  index_ = lines.index.data() + from;
+  weighted_ = step.confidence > 0 || !lines.weights.empty();
+  double squares = 0;
+  weight_ = 0;
+  for (size_t e = 0; e < count_; e++) {
+    double target, weight = 1;
+    if (step.confidence > 0) {
+      // c (1 - x)² and 1 x² of the base make (c - 1)(c / (c - 1) - x)² + x² and a constant.
+      weight = step.confidence * lines.value(from + e);
+      target = (1 + weight) / weight;
+    } else {
+      target = lines.value(from + e) - step.mean;
+      if (step.offset != nullptr) target -= step.offset[index_[e]];
+      weight = lines.weight(from + e);
+    }
+    target_[e] = target;
+    if (weighted_) weights_[e] = weight;
+    weight_ += weight;
+    squares += weight * target * target;
+  }
+  targetNorm_ = std::sqrt(squares);
+  return count_;
+}
+
+double Regression::pass(const double* x, bool targets, double* out) {
+  double sum = 0;
+  for (size_t from = 0; from < count_ && !monitor_.cancelled(); from += kSlice)
+    sum += passRows(step_->features, pitch_, index_ + from, std::min(kSlice, count_ - from),
+                    targets ? target_.data() + from : nullptr, weighted_ ? weights_.data() + from : nullptr,
+                    x, out);
+  return sum;
+}
+
+double Regression::restOf(const HalfStep& step, size_t line, const double* x) {
+  step_ = &step;
+  load(line);
+  return pass(x, true, nullptr);
+}
+
+double Regression::solve(const HalfStep& step, size_t line, double* x, bool rest, Counts& counts) {
+  step_ = &step;
+  if (load(line) == 0 && step.base == nullptr) {
+    std::fill_n(x, rank_, 0.0);
+    return 0;
+  }
+  if (step.nonNegative) {
+    nonNegative(x, counts);
+  } else if (step.solver == Solver::exact) {
+    exact(x, counts);
+  } else if (count_ < rank_ && step.ridge[0] == 0) {
+    direct(x, counts);
+  } else if (step.solver == Solver::inexact) {
+    conjugate(x, false, counts);
+  } else {
+    sketched(line, x, counts);
+  }
+  return rest ? pass(x, true, nullptr) : 0;
+}
+
+void Regression::gram() {
+  gram_.clear();
+  for (size_t from = 0; from < count_ && !monitor_.cancelled(); from += kSlice)
+    addGram(step_->features, pitch_, rank_, index_ + from, std::min(kSlice, count_ - from),
+            target_.data() + from, weighted_ ? weights_.data() + from : nullptr, gram_.data(), block_.data());
+}
+
+void Regression::exact(double* x, Counts& counts) {
+  const bool free = step_->ridge[0] == 0;
+  if (free && count_ < rank_) return direct(x, counts);
+  gram();
+  counts.steps++;
+  if (solveGram(gram_.data(), pitch_, rank_, step_->ridge, free ? kLeastPivot : 0, x)) return;
+  direct(x, counts);
+}
+
+void Regression::nonNegative(double* x, Counts& counts) {
+  gram();
+  double* g = work_.data();
+  double* h = g + rank_ * rank_;
+  for (size_t i = 0; i < rank_; i++) {
+    h[i] = gram_[i * pitch_ + rank_];
+    for (size_t j = i; j < rank_; j++) {
+      const double base = step_->base == nullptr ? 0 : step_->base[i * rank_ + j];
+      g[i * rank_ + j] = g[j * rank_ + i] = gram_[i * pitch_ + j] + base;
+    }
+    g[i * rank_ + i] += step_->ridge[i];
+  }
+  if (step_->solver == Solver::exact) {
+    nonNegativeQuadratic(g, h, rank_, step_->free, x, h + rank_);
+    counts.steps++;
+  } else {
+    counts.steps += static_cast<double>(
+        coordinateSweeps(g, h, rank_, step_->free, step_->tolerance, step_->mostSteps, x));
+  }
+}
+
+// Householder's method on blocks of rows: as accurate as the problem allows, and where it leaves x open the
+// solution of least norm.
+void Regression::direct(double* x, Counts& counts) {
+  counts.steps++;
+  const size_t block = std::max(kBlock, rank_);
+  size_t filled = 0;
+  const auto reduce = [&] {
+    triangularize(block_.data(), filled, pitch_, rank_, row_.data());
+    filled = std::min(filled, rank_);
+  };
+  for (size_t e = 0; e < count_; e++) {
+    if (filled == block + rank_) reduce();
+    const double root = weighted_ ? std::sqrt(weights_[e]) : 1;
+    const double* row = step_->features + static_cast<size_t>(index_[e]) * pitch_;
+    double* to = &block_[filled++ * pitch_];
+    for (size_t c = 0; c < pitch_; c++) to[c] = root * row[c];
+    to[rank_] = root * target_[e];
+    if (e % kSlice == 0 && monitor_.cancelled()) return;
+  }
+  for (size_t c = 0; c < rank_ && step_->ridge[0] > 0; c++) {
+    if (filled == block + rank_) reduce();
+    double* to = &block_[filled++ * pitch_];
+    std::fill_n(to, pitch_, 0.0);
+    to[c] = std::sqrt(step_->ridge[c]);
+  }
+  reduce();
+  for (size_t i = 0; i < filled; i++) s_[i] = block_[i * pitch_ + rank_];
+  if (minimumNorm(block_.data(), filled, pitch_, rank_, s_.data(), x, work_.data()) < rank_)
+    counts.deficient++;
+}
+
+// R of the QR factorization of S A, with the ridge beneath it, in sketch_. False if it is deficient.
+bool Regression::drawSketch(size_t line, uint32_t repeat) {
+  const HalfStep& step = *step_;
+  const size_t rows = step.sketchRows;
+  sketch_.clear();
+  if (step.sketch == Sketch::gaussian) {
+    const double scale = 1 / std::sqrt(static_cast<double>(rows));
+    for (size_t e = 0; e < count_; e++) {
+      const uint32_t counter[4] = {0, static_cast<uint32_t>(line), step.number | repeat << kNumberBits,
+                                   0x80000000u | static_cast<uint32_t>(e)};
+      fillNormal(step.key, counter, normals_.data(), rows);
+      const double root = (weighted_ ? std::sqrt(weights_[e]) : 1) * scale;
+      const double* row = step.features + static_cast<size_t>(index_[e]) * pitch_;
+      for (size_t i = 0; i < rows; i++) addScaled(root * normals_[i], row, &sketch_[i * pitch_], pitch_);
+      if (e % 4096 == 0 && monitor_.cancelled()) return true;
+    }
+  } else {
+    // One nonzero in each of `parts` equal ranges of rows.
+    const size_t parts = step.sketch == Sketch::countSketch ? 1 : std::min(kNonzeros, rows);
+    const double scale = 1 / std::sqrt(static_cast<double>(parts));
+    for (size_t e = 0; e < count_; e++) {
+      const uint32_t counter[4] = {static_cast<uint32_t>(e), static_cast<uint32_t>(line),
+                                   step.number | repeat << kNumberBits, 0};
+      uint32_t block[4];
+      philox(step.key, counter, block);
+      const double root = (weighted_ ? std::sqrt(weights_[e]) : 1) * scale;
+      const double* row = step.features + static_cast<size_t>(index_[e]) * pitch_;
+      for (size_t part = 0; part < parts; part++) {
+        const uint32_t half = block[part / 2] >> (part % 2 * 16) & 0xffff;
+        const size_t from = rows * part / parts, to = rows * (part + 1) / parts;
+        const size_t at = from + ((half >> 1) * (to - from) >> 15);
+        addScaled((half & 1) == 0 ? root : -root, row, &sketch_[at * pitch_], pitch_);
+      }
+      if (e % kSlice == 0 && monitor_.cancelled()) return true;
+    }
+  }
+  for (size_t c = 0; c < rank_; c++) sketch_[(rows + c) * pitch_ + c] = std::sqrt(step.ridge[c]);
+  triangularize(sketch_.data(), rows + rank_, pitch_, rank_, row_.data());
+  double largest = 0, least = INFINITY;
+  for (size_t c = 0; c < rank_; c++) {
+    const double size = std::fabs(sketch_[c * pitch_ + c]);
+    largest = std::max(largest, size);
+    least = std::min(least, size);
+  }
+  return least > kDeficient * largest;
+}
+
+void Regression::sketched(size_t line, double* x, Counts& counts) {
+  const HalfStep& step = *step_;
+  if (count_ <= step.sketchRows) return direct(x, counts);
+  std::copy_n(x, pitch_, last_.data());
+  for (size_t repeat = 0; repeat < step.repeats; repeat++) {
+    double* solution = &solutions_[repeat * pitch_];
+    std::copy_n(last_.data(), pitch_, solution);
+    if (!drawSketch(line, static_cast<uint32_t>(repeat))) return direct(x, counts);
+    if (step.inner == Inner::cg) {
+      conjugate(solution, true, counts);
+    } else {
+      descend(solution, counts);
+    }
+    if (monitor_.cancelled()) return;
+  }
+  // Coordinate by coordinate the median.
+  for (size_t c = 0; c < rank_; c++) {
+    for (size_t repeat = 0; repeat < step.repeats; repeat++) work_[repeat] = solutions_[repeat * pitch_ + c];
+    std::sort(work_.data(), work_.data() + step.repeats);
+    const size_t middle = step.repeats / 2;
+    x[c] = step.repeats % 2 == 1 ? work_[middle] : (work_[middle - 1] + work_[middle]) / 2;
+  }
+}
+
+// s = Aᵀ W (b - A x) - ridge x
+double Regression::gradient(const double* x) {
+  s_.clear();
+  const double rest = pass(x, true, s_.data());
+  for (size_t c = 0; c < rank_; c++) s_[c] -= step_->ridge[c] * x[c];
+  return rest;
+}
+
+// z = M^-1 s; returns s·z.
+double Regression::precondition(bool sketched) {
+  if (!sketched) {
+    for (size_t c = 0; c < rank_; c++) z_[c] = diagonal_[c] * s_[c];
+    return dot(s_.data(), z_.data(), rank_);
+  }
+  std::copy_n(s_.data(), rank_, z_.data());
+  solveUpperTransposed(sketch_.data(), pitch_, rank_, z_.data());
+  const double squares = dot(z_.data(), z_.data(), rank_);
+  solveUpper(sketch_.data(), pitch_, rank_, z_.data());
+  return squares;
+}
+
+// x <- x + R^-1 R^-T Aᵀ (b - A x), plain or with a heavy ball.
+void Regression::descend(double* x, Counts& counts) {
+  const HalfStep& step = *step_;
+  const double ratio = static_cast<double>(rank_) / static_cast<double>(step.sketchRows);
+  const bool ball = step.inner == Inner::heavyBall;
+  const double length = ball ? (1 - ratio) * (1 - ratio) : 1, momentum = ball ? ratio : 0;
+  double first = 0;
+  p_.clear();
+  std::copy_n(x, pitch_, y_.data());
+  for (size_t count = 0;; count++) {
+    gradient(x);
+    const double norm = std::sqrt(precondition(true));
+    if (count == 0) first = norm;
+    if (count > 0 && reached(norm)) return;
+    if (norm == 0 || monitor_.cancelled()) return;
+    const bool last = count >= step.mostSteps;
+    if (!(norm <= (last ? 1 : kGrowth) * first)) {
+      counts.diverged++;
+      std::copy_n(y_.data(), pitch_, x);
+      return conjugate(x, true, counts);
+    }
+    if (last) return;
+    counts.steps++;
+    for (size_t c = 0; c < rank_; c++) {
+      p_[c] = length * z_[c] + momentum * p_[c];
+      x[c] += p_[c];
+    }
+  }
+}
+
+// Conjugate gradients on the normal equations, preconditioned by R of the sketch or by the diagonal.
+void Regression::conjugate(double* x, bool sketched, Counts& counts) {
+  const HalfStep& step = *step_;
+  if (!sketched) {
+    for (size_t c = 0; c < rank_; c++) {
+      const double own = step.ridge[c] + weight_ * step.scale[c];
+      diagonal_[c] = own > 0 ? 1 / own : 0;
+    }
+  }
+  const int rounds = sketched && step.tolerance <= kRefined ? 2 : 1;
+  size_t count = 0;
+  for (int round = 0; round < rounds; round++) {
+    gradient(x);
+    double squares = precondition(sketched);
+    std::copy_n(z_.data(), pitch_, p_.data());
+    while (count < step.mostSteps) {
+      if (squares == 0 || (count > 0 && reached(std::sqrt(squares))) || monitor_.cancelled()) break;
+      y_.clear();
+      double curvature = pass(p_.data(), false, y_.data());  // y = -Aᵀ W A p
+      for (size_t c = 0; c < rank_; c++) curvature += step.ridge[c] * p_[c] * p_[c];
+      if (!(curvature > 0)) break;
+      count++;
+      const double alpha = squares / curvature;
+      for (size_t c = 0; c < rank_; c++) {
+        x[c] += alpha * p_[c];
+        s_[c] += alpha * (y_[c] - step.ridge[c] * p_[c]);
+      }
+      const double next = precondition(sketched);
+      const double beta = next / squares;
+      squares = next;
+      for (size_t c = 0; c < rank_; c++) p_[c] = z_[c] + beta * p_[c];
+    }
+  }
+  counts.steps += static_cast<double>(count);
+}
+
+}  // namespace extrema::lowrank

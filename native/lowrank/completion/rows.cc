@@ -1,0 +1,331 @@
+#include "lowrank/completion/rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "hwy/cache_control.h"
+#include "simd/dispatch.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lowrank/completion/rows.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace extrema::lowrank {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Eight lanes at most: the pitch is a multiple of 8.
+using D = hn::CappedTag<double, 8>;
+using V = hn::Vec<D>;
+
+HWY_INLINE double Sum(V v) { return hn::GetLane(hn::SumOfLanes(D(), v)); }
+
+// Rows i to i + 3, kColumns vectors from column j on, of the Gram matrix of the rows in `a`.
+template <int kColumns>
+HWY_INLINE void GramTile(const double* HWY_RESTRICT a, size_t count, size_t pitch, size_t i, size_t j,
+                         double* HWY_RESTRICT gram) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  V s00 = hn::Zero(d), s10 = s00, s20 = s00, s30 = s00;
+  V s01 = s00, s11 = s00, s21 = s00, s31 = s00, s02 = s00, s12 = s00, s22 = s00, s32 = s00;
+  for (size_t e = 0; e < count; e++, a += pitch) {
+    const V f0 = hn::Set(d, a[i]), f1 = hn::Set(d, a[i + 1]), f2 = hn::Set(d, a[i + 2]),
+            f3 = hn::Set(d, a[i + 3]);
+    const V c0 = hn::LoadU(d, a + j);
+    s00 = hn::MulAdd(f0, c0, s00);
+    s10 = hn::MulAdd(f1, c0, s10);
+    s20 = hn::MulAdd(f2, c0, s20);
+    s30 = hn::MulAdd(f3, c0, s30);
+    if (kColumns > 1) {
+      const V c1 = hn::LoadU(d, a + j + N);
+      s01 = hn::MulAdd(f0, c1, s01);
+      s11 = hn::MulAdd(f1, c1, s11);
+      s21 = hn::MulAdd(f2, c1, s21);
+      s31 = hn::MulAdd(f3, c1, s31);
+    }
+    if (kColumns > 2) {
+      const V c2 = hn::LoadU(d, a + j + 2 * N);
+      s02 = hn::MulAdd(f0, c2, s02);
+      s12 = hn::MulAdd(f1, c2, s12);
+      s22 = hn::MulAdd(f2, c2, s22);
+      s32 = hn::MulAdd(f3, c2, s32);
+    }
+  }
+  const auto add = [&](V s, size_t row, size_t column) {
+    double* at = gram + (i + row) * pitch + j + column * N;
+    hn::StoreU(hn::Add(hn::LoadU(d, at), s), d, at);
+  };
+  add(s00, 0, 0);
+  add(s10, 1, 0);
+  add(s20, 2, 0);
+  add(s30, 3, 0);
+  if (kColumns > 1) {
+    add(s01, 0, 1);
+    add(s11, 1, 1);
+    add(s21, 2, 1);
+    add(s31, 3, 1);
+  }
+  if (kColumns > 2) {
+    add(s02, 0, 2);
+    add(s12, 1, 2);
+    add(s22, 2, 2);
+    add(s32, 3, 2);
+  }
+}
+
+void AddGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+             const double* b, const double* w, double* gram, double* scratch) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  for (size_t start = 0; start < count; start += kBlock) {
+    const size_t size = std::min(kBlock, count - start);
+    for (size_t e = 0; e < size; e++) {
+      const size_t k = start + e;
+      if (k + 8 < count) {
+        const double* ahead = rows + static_cast<size_t>(index[k + 8]) * pitch;
+        for (size_t c = 0; c < rank; c += 8) hwy::Prefetch(ahead + c);
+      }
+      const double* row = rows + static_cast<size_t>(index[k]) * pitch;
+      double* to = scratch + e * pitch;
+      if (w == nullptr) {
+        for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::LoadU(d, row + c), d, to + c);
+        to[rank] = b[k];
+      } else {
+        const double root = std::sqrt(w[k]);
+        const V factor = hn::Set(d, root);
+        for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::Mul(factor, hn::LoadU(d, row + c)), d, to + c);
+        to[rank] = root * b[k];
+      }
+    }
+    for (size_t i = 0; i < rank; i += 4) {
+      size_t j = i / N * N;
+      for (; j + 3 * N <= pitch; j += 3 * N) GramTile<3>(scratch, size, pitch, i, j, gram);
+      if (j + 2 * N <= pitch) {
+        GramTile<2>(scratch, size, pitch, i, j, gram);
+      } else if (j < pitch) {
+        GramTile<1>(scratch, size, pitch, i, j, gram);
+      }
+    }
+  }
+}
+
+HWY_INLINE void Axpy(double factor, const double* x, double* y, size_t from, size_t to) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  const V f = hn::Set(d, factor);
+  for (size_t c = from / N * N; c < to; c += N)
+    hn::StoreU(hn::MulAdd(f, hn::LoadU(d, x + c), hn::LoadU(d, y + c)), d, y + c);
+}
+
+bool SolveGram(double* gram, size_t pitch, size_t rank, const double* ridge, double least, double* x) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  for (size_t j = 0; j < rank; j++) {
+    double* row = gram + j * pitch;
+    row[j] += ridge[j];
+    x[j] = row[j];  // the diagonal, for judging pivots
+  }
+  for (size_t j = 0; j < rank; j++) {
+    double* row = gram + j * pitch;
+    if (!(row[j] > least * x[j])) return false;
+    const double inverse = 1 / std::sqrt(row[j]);
+    const V f = hn::Set(d, inverse);
+    for (size_t c = j / N * N; c < pitch; c += N) hn::StoreU(hn::Mul(f, hn::LoadU(d, row + c)), d, row + c);
+    x[j] = inverse;
+    for (size_t i = j + 1; i < rank; i++) Axpy(-row[i], row, gram + i * pitch, i, pitch);
+  }
+  for (size_t j = rank; j-- > 0;) {
+    const double* row = gram + j * pitch;
+    double sum = row[rank];
+    for (size_t c = j + 1; c < rank; c++) sum -= row[c] * x[c];
+    x[j] = sum * x[j];
+  }
+  return true;
+}
+
+// Products of `count` <= kBlock rows with x.
+HWY_INLINE void Products(const double* rows, size_t pitch, const int32_t* index, size_t count,
+                         const double* x, double* out) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  size_t e = 0;
+  for (; e + 4 <= count; e += 4) {
+    const double* r0 = rows + static_cast<size_t>(index[e]) * pitch;
+    const double* r1 = rows + static_cast<size_t>(index[e + 1]) * pitch;
+    const double* r2 = rows + static_cast<size_t>(index[e + 2]) * pitch;
+    const double* r3 = rows + static_cast<size_t>(index[e + 3]) * pitch;
+    V s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+    for (size_t c = 0; c < pitch; c += N) {
+      const V v = hn::LoadU(d, x + c);
+      s0 = hn::MulAdd(v, hn::LoadU(d, r0 + c), s0);
+      s1 = hn::MulAdd(v, hn::LoadU(d, r1 + c), s1);
+      s2 = hn::MulAdd(v, hn::LoadU(d, r2 + c), s2);
+      s3 = hn::MulAdd(v, hn::LoadU(d, r3 + c), s3);
+    }
+    out[e] = Sum(s0);
+    out[e + 1] = Sum(s1);
+    out[e + 2] = Sum(s2);
+    out[e + 3] = Sum(s3);
+  }
+  for (; e < count; e++) {
+    const double* row = rows + static_cast<size_t>(index[e]) * pitch;
+    V s = hn::Zero(d);
+    for (size_t c = 0; c < pitch; c += N) s = hn::MulAdd(hn::LoadU(d, x + c), hn::LoadU(d, row + c), s);
+    out[e] = Sum(s);
+  }
+}
+
+// out += sum coefficients a, for four vectors of columns from c on at most.
+template <int kVectors>
+HWY_INLINE void CombineTile(const double* rows, size_t pitch, const int32_t* index, size_t count,
+                            const double* w, size_t c, double* out) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  V s0 = hn::LoadU(d, out + c), s1 = s0, s2 = s0, s3 = s0;
+  if (kVectors > 1) s1 = hn::LoadU(d, out + c + N);
+  if (kVectors > 2) s2 = hn::LoadU(d, out + c + 2 * N);
+  if (kVectors > 3) s3 = hn::LoadU(d, out + c + 3 * N);
+  for (size_t e = 0; e < count; e++) {
+    const double* row = rows + static_cast<size_t>(index[e]) * pitch + c;
+    const V f = hn::Set(d, w[e]);
+    s0 = hn::MulAdd(f, hn::LoadU(d, row), s0);
+    if (kVectors > 1) s1 = hn::MulAdd(f, hn::LoadU(d, row + N), s1);
+    if (kVectors > 2) s2 = hn::MulAdd(f, hn::LoadU(d, row + 2 * N), s2);
+    if (kVectors > 3) s3 = hn::MulAdd(f, hn::LoadU(d, row + 3 * N), s3);
+  }
+  hn::StoreU(s0, d, out + c);
+  if (kVectors > 1) hn::StoreU(s1, d, out + c + N);
+  if (kVectors > 2) hn::StoreU(s2, d, out + c + 2 * N);
+  if (kVectors > 3) hn::StoreU(s3, d, out + c + 3 * N);
+}
+
+HWY_INLINE void Combine(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* w,
+                        double* out) {
+  const size_t N = hn::Lanes(D());
+  size_t c = 0;
+  for (; c + 4 * N <= pitch; c += 4 * N) CombineTile<4>(rows, pitch, index, count, w, c, out);
+  if (c + 3 * N <= pitch) {
+    CombineTile<3>(rows, pitch, index, count, w, c, out);
+  } else if (c + 2 * N <= pitch) {
+    CombineTile<2>(rows, pitch, index, count, w, c, out);
+  } else if (c < pitch) {
+    CombineTile<1>(rows, pitch, index, count, w, c, out);
+  }
+}
+
+double PassRows(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
+                const double* w, const double* x, double* out) {
+  double t[kBlock];
+  double total = 0;
+  for (size_t start = 0; start < count; start += kBlock) {
+    const size_t size = std::min(kBlock, count - start);
+    Products(rows, pitch, index + start, size, x, t);
+    double sum = 0;
+    for (size_t e = 0; e < size; e++) {
+      const double rest = (b == nullptr ? 0 : b[start + e]) - t[e];
+      t[e] = w == nullptr ? rest : w[start + e] * rest;
+      sum += t[e] * rest;
+    }
+    total += sum;
+    if (out != nullptr) Combine(rows, pitch, index + start, size, t, out);
+  }
+  return total;
+}
+
+void CombineRows(const double* rows, size_t pitch, const int32_t* index, size_t count,
+                 const double* coefficients, double* out) {
+  for (size_t start = 0; start < count; start += kBlock) {
+    const size_t size = std::min(kBlock, count - start);
+    Combine(rows, pitch, index + start, size, coefficients + start, out);
+  }
+}
+
+void PairProducts(const double* left, const double* right, size_t pitch, const int32_t* rowIndex,
+                  const int32_t* columnIndex, size_t count, double* out) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  for (size_t k = 0; k < count; k++) {
+    const double* x = left + static_cast<size_t>(rowIndex[k]) * pitch;
+    const double* y = right + static_cast<size_t>(columnIndex[k]) * pitch;
+    V s = hn::Zero(d);
+    for (size_t c = 0; c < pitch; c += N) s = hn::MulAdd(hn::LoadU(d, x + c), hn::LoadU(d, y + c), s);
+    out[k] = Sum(s);
+  }
+}
+
+void AddScaled(double factor, const double* x, double* y, size_t count) {
+  const D d;
+  const size_t N = hn::Lanes(d);
+  const V f = hn::Set(d, factor);
+  size_t c = 0;
+  for (; c + N <= count; c += N)
+    hn::StoreU(hn::MulAdd(f, hn::LoadU(d, x + c), hn::LoadU(d, y + c)), d, y + c);
+  for (; c < count; c++) y[c] += factor * x[c];
+}
+
+void Triangularize(double* a, size_t count, size_t pitch, size_t rank, double* scratch) {
+  for (size_t j = 0; j < rank && j < count; j++) {
+    double* pivot = a + j * pitch;
+    double squares = 0;
+    for (size_t i = j; i < count; i++) squares += a[i * pitch + j] * a[i * pitch + j];
+    const double first = pivot[j];
+    if (squares == first * first) continue;
+    const double alpha = first > 0 ? -std::sqrt(squares) : std::sqrt(squares);
+    const double beta = 1 / (squares - alpha * first);
+    pivot[j] = first - alpha;
+    std::fill_n(scratch, pitch, 0.0);
+    for (size_t i = j; i < count; i++) Axpy(a[i * pitch + j], a + i * pitch, scratch, j, pitch);
+    for (size_t i = j; i < count; i++) {
+      double* row = a + i * pitch;
+      Axpy(-beta * row[j], scratch, row, j, pitch);
+      row[j] = 0;
+    }
+    pivot[j] = alpha;
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace extrema::lowrank
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace extrema::lowrank {
+
+EXTREMA_EXPORT(AddGram);
+EXTREMA_EXPORT(SolveGram);
+EXTREMA_EXPORT(PassRows);
+EXTREMA_EXPORT(CombineRows);
+EXTREMA_EXPORT(PairProducts);
+EXTREMA_EXPORT(AddScaled);
+EXTREMA_EXPORT(Triangularize);
+
+void addGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+             const double* b, const double* w, double* gram, double* scratch) {
+  EXTREMA_DISPATCH(AddGram)(rows, pitch, rank, index, count, b, w, gram, scratch);
+}
+bool solveGram(double* gram, size_t pitch, size_t rank, const double* ridge, double least, double* x) {
+  return EXTREMA_DISPATCH(SolveGram)(gram, pitch, rank, ridge, least, x);
+}
+double passRows(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
+                const double* w, const double* x, double* out) {
+  return EXTREMA_DISPATCH(PassRows)(rows, pitch, index, count, b, w, x, out);
+}
+void combineRows(const double* rows, size_t pitch, const int32_t* index, size_t count,
+                 const double* coefficients, double* out) {
+  EXTREMA_DISPATCH(CombineRows)(rows, pitch, index, count, coefficients, out);
+}
+void pairProducts(const double* left, const double* right, size_t pitch, const int32_t* rowIndex,
+                  const int32_t* columnIndex, size_t count, double* out) {
+  EXTREMA_DISPATCH(PairProducts)(left, right, pitch, rowIndex, columnIndex, count, out);
+}
+void addScaled(double factor, const double* x, double* y, size_t count) {
+  EXTREMA_DISPATCH(AddScaled)(factor, x, y, count);
+}
+void triangularize(double* a, size_t count, size_t pitch, size_t rank, double* scratch) {
+  EXTREMA_DISPATCH(Triangularize)(a, count, pitch, rank, scratch);
+}
+
+}  // namespace extrema::lowrank
+#endif
