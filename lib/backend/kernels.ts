@@ -69,6 +69,8 @@ export interface SolveSettings {
   sinkhornIterations: number
   /** The paper's lambda, 0 for its default 2 / n. */
   sparsity: number
+  /** Sinkhorn with Anderson acceleration. Default false. */
+  anderson?: boolean
 }
 
 export interface SolveJob {

@@ -71,7 +71,7 @@ export {
   mixtureTransport,
   mixtureTransportSync,
 } from './mixture-transport.js'
-export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
+export type { EntropicOptions, SinkhornNewtonSparseOptions, SinkhornOptions } from './options.js'
 export { partial, partialSync } from './partial.js'
 export type { PartialOptions, PartialSolution } from './partial-entropic.js'
 export type { ExactPartialOptions, ExactPartialSolution } from './partial-exact.js'

@@ -29,6 +29,14 @@ export interface EntropicOptions extends SolverOptions {
   certificate?: boolean
 }
 
+export interface SinkhornOptions extends EntropicOptions {
+  /**
+   * `'anderson'` (default): each iteration starts from the combination of the last five whose change of g is least, as
+   * long as the dual value does not fall behind that of plain steps. `'none'`: Sinkhorn's iteration as it is.
+   */
+  acceleration?: 'anderson' | 'none'
+}
+
 export interface SinkhornNewtonSparseOptions extends EntropicOptions {
   /** `'adaptive'` (default), or `'paper'`: the algorithm as printed. */
   variant?: 'adaptive' | 'paper'
@@ -48,7 +56,7 @@ const entropicNames = [
   'history',
   'certificate',
 ]
-export const sinkhornNames: ReadonlySet<string> = new Set(entropicNames)
+export const sinkhornNames: ReadonlySet<string> = new Set([...entropicNames, 'acceleration'])
 export const newtonNames: ReadonlySet<string> = new Set([...entropicNames, 'variant', 'sinkhornIterations', 'sparsity'])
 
 export interface CheckedOptions {
@@ -60,10 +68,11 @@ export interface CheckedOptions {
 }
 
 const precisions = ['float64', 'float32'] as const
+const accelerations = ['anderson', 'none'] as const
 const variants = ['adaptive', 'paper'] as const
 
 export function checkOptions(
-  options: SinkhornNewtonSparseOptions,
+  options: SinkhornOptions & SinkhornNewtonSparseOptions,
   names: ReadonlySet<string>,
   defaultIterations: number,
 ): CheckedOptions {
@@ -83,6 +92,7 @@ export function checkOptions(
       certificate: flag('certificate', options.certificate, true),
       paper,
       sinkhornIterations: whole('sinkhornIterations', options.sinkhornIterations, 20, 0),
+      anderson: oneOf('acceleration', options.acceleration, accelerations, 'anderson') === 'anderson',
       sparsity: options.sparsity === undefined ? 0 : fraction('sparsity', options.sparsity),
     },
     backend,

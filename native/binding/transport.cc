@@ -29,6 +29,7 @@ enum Parameter : size_t {
   kPaper,
   kSinkhornIterations,
   kSparsity,
+  kAnderson,
   kTranspose = kTolerance,
   kThreshold = kTolerance,
 };
@@ -40,6 +41,7 @@ Options readOptions(const double* p) {
   options.paper = p[kPaper] != 0;
   options.sinkhornIterations = p[kSinkhornIterations];
   options.sparsity = p[kSparsity];
+  options.anderson = p[kAnderson] != 0;
   return options;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "transport/column-rescue.h"
+
 namespace extrema::transport {
 
 namespace {
@@ -45,25 +47,9 @@ int RelaxedSweep::run(Team& team, const Geometry<double>& geometry, Workspace<do
     return marginals.b.leftOut(j) || (!thorough && columnSum_[j] <= kLeast && demand_[j] <= negligible);
   };
   const auto sound = [&](size_t j) { return columnSum_[j] > kLeast && columnSum_[j] < kMost; };
-  bool rescue = false;
-  for (size_t j = 0; j < m && !rescue; j++) rescue = !sound(j) && !waits(j);
-  if (rescue) {
-    TransformPass transform;
-    transform.f = f;
-    transform.columnMin = columnMin_.data();
-    transformPass(team, geometry, workspace, transform);
-    for (size_t j = 0; j < m; j++) {
-      if (!sound(j) && !waits(j)) g[j] = columnMin_[j];
-    }
-    PlanPass again;
-    again.epsilon = epsilon;
-    again.f = f;
-    again.g = g;
-    again.columnSum = columnSum_.data();
-    planPass(team, geometry, workspace, again);
-    passes += 2;
-    if (team.monitor().cancelled()) return passes;
-  }
+  passes += rescueColumns(team, geometry, workspace, epsilon, f, g, columnSum_.data(), columnMin_.data(),
+                          [&](size_t j) { return !sound(j) && !waits(j); });
+  if (team.monitor().cancelled()) return passes;
   const double moved = marginals.translateUpdated(true, f, g);
   for (size_t i = 0; i < n; i++) f[i] += moved;
   const double damping = marginals.b.damping();

@@ -1,7 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/error.h"
+#include "simd/math.h"
+#include "transport/column-rescue.h"
+#include "transport/sinkhorn-acceleration.h"
 #include "transport/solve.h"
 
 namespace extrema::transport {
@@ -52,25 +56,14 @@ int LogSweep<T>::run(Team& team, const Geometry<T>& geometry, Workspace<T>& work
   }
   error = sum(rowSum_.data(), n);
 
-  const auto sound = [](double s) { return s > kLeast && s < kMost; };
-  if (!std::all_of(columnSum_.begin(), columnSum_.end(), sound)) {
-    stored = false;  // g moves by more than the stored rows can follow
-    TransformPass transform;
-    transform.f = f;
-    transform.columnMin = columnMin_.data();
-    transformPass(team, geometry, workspace, transform);
-    for (size_t j = 0; j < m; j++) {
-      if (!sound(columnSum_[j])) g[j] = columnMin_[j];
-    }
-    PlanPass again;
-    again.epsilon = epsilon;
-    again.f = f;
-    again.g = g;
-    again.columnSum = columnSum_.data();
-    planPass(team, geometry, workspace, again);
-    passes += 2;
-    if (team.monitor().cancelled()) return passes;
-  }
+  for (size_t j = 0; j < m; j++) columnMin_[j] = std::fabs(columnSum_[j] - problem.b[j]);
+  columnError = sum(columnMin_.data(), m);
+  const int rescue =
+      rescueColumns(team, geometry, workspace, epsilon, f, g, columnSum_.data(), columnMin_.data(),
+                    [&](size_t j) { return !(columnSum_[j] > kLeast && columnSum_[j] < kMost); });
+  if (rescue > 0) stored = false;  // g moves by more than the stored rows can follow
+  passes += rescue;
+  if (team.monitor().cancelled()) return passes;
   for (size_t j = 0; j < m; j++) {
     columnScale[j] = problem.b[j] / columnSum_[j];
     g[j] += epsilon * std::log(columnScale[j]);
@@ -99,7 +92,8 @@ class StabilizedKernel {
         kernel_(context.problem.n * pitch_),
         u_(context.problem.n),
         v_(context.problem.m),
-        columnSum_(context.problem.m) {
+        columnSum_(context.problem.m),
+        moved_(context.problem.m) {
     for (uint32_t c = 0; c < context.workspace.chunks; c++) columns_.emplace_back(pitch_);
     sweep_.store = kernel_.data();
     sweep_.storePitch = pitch_;
@@ -113,6 +107,7 @@ class StabilizedKernel {
     if (!valid_) {
       int passes = sweep_.run(context_.team, context_.geometry, context_.workspace, problem, alpha, beta);
       error = sweep_.error;
+      columnError = sweep_.columnError;
       valid_ = sweep_.stored && usable(sweep_.rowScale) && usable(sweep_.columnScale);
       if (valid_) {
         // The stored rows belong to the potentials before the update: take the scalings out again.
@@ -140,7 +135,9 @@ class StabilizedKernel {
     if (context_.monitor.cancelled()) return 1;
     error = pass.error;
     bool sound = !pass.unsafe;
+    columnError = 0;
     for (size_t j = 0; j < problem.m && sound; j++) {
+      columnError += std::fabs(v_[j] * columnSum_[j] - problem.b[j]);
       const double v = problem.b[j] / columnSum_[j];
       sound = v > 0 && v < std::numeric_limits<T>::max();
       if (sound) v_[j] = static_cast<T>(v);
@@ -157,9 +154,45 @@ class StabilizedKernel {
     valid_ = false;
   }
 
-  double error = 0;  // sum |P1 - a| before the last iteration
+  // The potentials of the state.
+  void read(const double* alpha, const double* beta, double* f, double* g) const {
+    read(alpha, u_, f);
+    read(beta, v_, g);
+  }
+
+  // Puts g in place of the targets' potentials.
+  void moveTo(double* alpha, double* beta, const double* g) {
+    if (valid_) {
+      for (size_t j = 0; j < v_.size(); j++) moved_[j] = (g[j] - beta[j]) / context_.problem.epsilon;
+      expArray(moved_.data(), moved_.data(), v_.size());
+      double least = moved_[0], most = moved_[0];
+      for (const double v : moved_) {
+        least = std::min(least, v);
+        most = std::max(most, v);
+      }
+      if (least > 1 / kLargestScaling<T> && most < kLargestScaling<T>) {
+        for (size_t j = 0; j < v_.size(); j++) v_[j] = static_cast<T>(moved_[j]);
+        return;
+      }
+      absorb(alpha, beta);
+    }
+    std::copy_n(g, v_.size(), beta);
+  }
+
+  double error = 0;        // sum |P1 - a| before the last iteration
+  double columnError = 0;  // sum |P^T 1 - b| between its two updates
 
  private:
+  void read(const double* base, const Aligned<T>& scaling, double* out) const {
+    if (!valid_) {
+      std::copy_n(base, scaling.size(), out);
+      return;
+    }
+    for (size_t i = 0; i < scaling.size(); i++) out[i] = scaling[i];
+    logArray(out, out, scaling.size());
+    for (size_t i = 0; i < scaling.size(); i++) out[i] = base[i] + context_.problem.epsilon * out[i];
+  }
+
   template <class S>
   static bool usable(const Aligned<S>& scaling) {
     S least = scaling[0], most = scaling[0];
@@ -174,7 +207,7 @@ class StabilizedKernel {
   LogSweep<double> sweep_;
   size_t pitch_;
   Aligned<T> kernel_, u_, v_;
-  Aligned<double> columnSum_;
+  Aligned<double> columnSum_, moved_;
   std::vector<Aligned<T>> columns_;
   bool valid_ = false;
 };
@@ -192,11 +225,17 @@ class StreamedKernel {
   int iterate(double* f, double* g) {
     const int passes = sweep_.run(context_.team, geometry_, workspace_, context_.problem, f, g);
     error = sweep_.error;
+    columnError = sweep_.columnError;
     return passes;
   }
   void absorb(double*, double*) {}
+  void read(const double* alpha, const double* beta, double* f, double* g) const {
+    std::copy_n(alpha, context_.problem.n, f);
+    std::copy_n(beta, context_.problem.m, g);
+  }
+  void moveTo(double*, double* beta, const double* g) { std::copy_n(g, context_.problem.m, beta); }
 
-  double error = 0;
+  double error = 0, columnError = 0;
 
  private:
   Context& context_;
@@ -230,13 +269,17 @@ void iterate(Context& context, KernelType& kernel, const Options& options, doubl
   const double span = (context.range.most - context.range.least) / context.problem.epsilon;
   double target = options.tolerance;
   StallTest stall(1e3 * unit * (16 + span));
+  const size_t n = context.problem.n, m = context.problem.m;
+  std::optional<SinkhornAcceleration> acceleration;
+  Aligned<double> fNow(options.anderson ? n : 0), gNow(options.anderson ? m : 0);
+  if (options.anderson) acceleration.emplace(context.problem, unit, g);
   for (;;) {
     report.status = Status::iterationLimit;
     while (report.iterations < options.maxIterations) {
       report.passes += kernel.iterate(f, g);
       if (context.monitor.cancelled()) return;
       report.iterations++;
-      const double error = kernel.error / context.mass;
+      const double error = (acceleration ? kernel.columnError : kernel.error) / context.mass;
       history.add(error);
       context.monitor.progress(report.iterations, error);
       if (error <= target) {
@@ -247,7 +290,20 @@ void iterate(Context& context, KernelType& kernel, const Options& options, doubl
         report.status = Status::stalled;
         break;
       }
-      if (context.monitor.expired()) {
+      const bool expired = context.monitor.expired();
+      if (acceleration) {
+        kernel.read(f, g, fNow.data(), gNow.data());
+        const bool sound = acceleration->sound(fNow.data(), gNow.data(), error);
+        // The last iteration starts from a plain step, so that it need not be taken back.
+        if (sound && (expired || report.iterations + 1 >= options.maxIterations)) {
+          acceleration->keep(gNow.data());
+        } else {
+          acceleration->advance(context.team, sound, gNow.data());
+          kernel.moveTo(f, g, gNow.data());
+          if (expired && !sound) report.passes += kernel.iterate(f, g);
+        }
+      }
+      if (expired) {
         report.status = Status::timeLimit;
         break;
       }
@@ -258,6 +314,7 @@ void iterate(Context& context, KernelType& kernel, const Options& options, doubl
     if (report.status != Status::converged || report.marginalError <= options.tolerance) return;
     // The kernel's own rounding hid an error above the tolerance: form it anew and ask for more, while that
     // helps.
+    if (acceleration) acceleration->keep(g);
     target /= 4;
     if (target < options.tolerance / 64) {
       report.status = Status::stalled;

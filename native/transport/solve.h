@@ -10,6 +10,7 @@ struct Options {
   unsigned threads = 1;
   bool float32 = false;
   bool certificate = true;
+  bool anderson = false;  // sinkhorn: accelerated
   // sinkhornNewtonSparse, the paper's form
   bool paper = false;
   double sinkhornIterations = 20;  // N1
@@ -85,6 +86,7 @@ class LogSweep {
   bool stored = false;
 
   double error = 0;
+  double columnError = 0;  // sum |P^T 1 - b| between the two updates
   Aligned<double> shift, rowScale,
       columnScale;  // the update: f += shift + epsilon log rowScale, g += epsilon log columnScale
 

@@ -1,6 +1,7 @@
 import type { BackendName } from '../../lib/index.js'
 import {
   type SinkhornNewtonSparseOptions,
+  type SinkhornOptions,
   sinkhorn,
   sinkhornBatch,
   sinkhornNewtonSparse,
@@ -11,7 +12,7 @@ import {
   type TransportSolution,
 } from '../../lib/transport/index.js'
 
-type Options = SinkhornNewtonSparseOptions
+type Options = SinkhornNewtonSparseOptions & SinkhornOptions
 
 /** An entropic solver in its three forms, with the backend and variant filled in. */
 export interface Method {
@@ -41,6 +42,11 @@ function method(name: string, forms: Forms, preset: Partial<Options>): Method {
 
 export function sinkhornOn(backend: BackendName): Method {
   return method('sinkhorn', sinkhornForms, { backend })
+}
+
+/** The iteration as it is: its course does not hang on rounding. */
+export function plainSinkhornOn(backend: BackendName): Method {
+  return method('sinkhorn (plain)', sinkhornForms, { backend, acceleration: 'none' })
 }
 
 export function adaptiveOn(backend: BackendName): Method {

@@ -3,7 +3,7 @@ import { type BackendName, kernels } from '../../lib/backend/index.js'
 import { ExtremaError } from '../../lib/core/index.js'
 import { pointCloud, type TransportProblem, type TransportSolution } from '../../lib/transport/index.js'
 import { rejection } from '../helpers/errors.js'
-import { adaptiveOn, type Method, paperOn, sinkhornOn } from '../helpers/methods.js'
+import { adaptiveOn, type Method, paperOn, plainSinkhornOn } from '../helpers/methods.js'
 import { fill, random } from '../helpers/random.js'
 import { asProblem, normalized, randomDense } from '../helpers/transport.js'
 
@@ -290,10 +290,10 @@ describe('transport: native and portable give the same', () => {
     kernels('portable')
   })
 
-  for (const on of [sinkhornOn, adaptiveOn, paperOn, sparsePaperOn]) {
+  for (const on of [plainSinkhornOn, adaptiveOn, paperOn, sparsePaperOn]) {
     // The step that crosses a loose tolerance goes far beyond it, how far depends on rounding.
     const tightened = ({ agreement, options }: Case) =>
-      on !== sinkhornOn && agreement === undefined && options.tolerance !== 0 ? { tolerance: 1e-12 } : {}
+      on !== plainSinkhornOn && agreement === undefined && options.tolerance !== 0 ? { tolerance: 1e-12 } : {}
     const native = on('native')
     const portable = on('portable')
     describe(native.name, () => {
@@ -302,7 +302,7 @@ describe('transport: native and portable give the same', () => {
           const options = { ...one.options, ...tightened(one), history: true }
           const solutions = [native.runSync(one.problem, options), portable.runSync(one.problem, options)] as const
           expectSame(...solutions, one)
-          const atFloor = on !== sinkhornOn && options.tolerance === 0
+          const atFloor = on !== plainSinkhornOn && options.tolerance === 0
           if (one.agreement === undefined && !atFloor) expectSameCourse(...solutions)
         })
       }
@@ -311,7 +311,7 @@ describe('transport: native and portable give the same', () => {
         // At this epsilon: not those with costs in the thousands.
         const some = cases.filter(({ options }) => options.epsilon < 1)
         const problems = some.map(({ problem }) => problem)
-        const options = { epsilon: 0.2, tolerance: on === sinkhornOn ? 1e-6 : 1e-11 }
+        const options = { epsilon: 0.2, tolerance: on === plainSinkhornOn ? 1e-6 : 1e-11 }
         const solutions = await native.runBatch(problems, options)
         const twins = await portable.runBatch(problems, options)
         some.forEach((one, k) => {

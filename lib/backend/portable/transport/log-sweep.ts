@@ -1,8 +1,8 @@
 import type { TransportProblemData } from '../../kernels.js'
+import { rescueColumns } from './column-rescue.js'
 import type { CostRows } from './cost.js'
 import { leastSum, mostSum, PlanPass, planPass } from './plan-pass.js'
-import { sum } from './sums.js'
-import { columnTransform } from './transform-pass.js'
+import { distance, sum } from './sums.js'
 import type { Watch, Work } from './work.js'
 
 /**
@@ -16,12 +16,15 @@ export class LogSweep {
   stored = false
   /** sum |P1 - a| of the state before. */
   error = 0
+  /** sum |Pᵀ1 - b| between the two updates. */
+  columnError = 0
   // The update: f += shift + epsilon log rowScale, g += epsilon log columnScale.
   readonly shift: Float64Array
   readonly rowScale: Float64Array
   readonly columnScale: Float64Array
   private readonly rowSum: Float64Array
   private readonly columnSum: Float64Array
+  private readonly columnLeast: Float64Array
   private readonly rows: Float64Array
 
   constructor(n: number, m: number) {
@@ -30,6 +33,7 @@ export class LogSweep {
     this.columnScale = new Float64Array(m)
     this.rowSum = new Float64Array(n)
     this.columnSum = new Float64Array(m)
+    this.columnLeast = new Float64Array(m)
     this.rows = new Float64Array(4 * m)
   }
 
@@ -60,25 +64,17 @@ export class LogSweep {
     }
     this.error = sum(rowSum)
 
-    let passes = 1
-    if (!columnSum.every(sound)) {
-      this.stored = false // g moves by more than the stored rows can follow
-      const least = columnScale
-      yield* columnTransform(cost, f, least, monitor)
-      for (let j = 0; j < g.length; j++) if (!sound(columnSum[j])) g[j] = least[j]
-      const again = new PlanPass(epsilon, f, g, this.rows)
-      again.columnSum = columnSum
-      yield* planPass(cost, again, monitor)
-      passes += 2
-    }
+    this.columnError = distance(columnSum, b)
+    const rescue = yield* rescueColumns(cost, epsilon, f, g, columnSum, this.columnLeast, this.rows, unsound, monitor)
+    if (rescue > 0) this.stored = false // g moves by more than the stored rows can follow
     for (let j = 0; j < g.length; j++) {
       columnScale[j] = b[j] / columnSum[j]
       g[j] += epsilon * Math.log(columnScale[j])
     }
-    return passes
+    return 1 + rescue
   }
 }
 
-function sound(sum: number): boolean {
-  return sum > leastSum && sum < mostSum
+function unsound(sum: number): boolean {
+  return !(sum > leastSum && sum < mostSum)
 }

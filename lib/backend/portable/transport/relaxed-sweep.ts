@@ -1,8 +1,8 @@
+import { rescueColumns } from './column-rescue.js'
 import type { CostRows } from './cost.js'
 import type { Marginals } from './marginals.js'
 import { leastSum, mostSum, PlanPass, planPass } from './plan-pass.js'
 import { sum } from './sums.js'
-import { columnTransform } from './transform-pass.js'
 import type { Watch, Work } from './work.js'
 
 /** Of the largest demand: columns that have less and are asked for less can wait for a thorough sweep. */
@@ -63,20 +63,12 @@ export class RelaxedSweep {
     }
     this.error = sum(rowSum)
 
-    let passes = 1
     b.demand(g, columnDemand)
     const negligible = negligibleShare * columnDemand.reduce((most, demand) => Math.max(most, demand), 0)
-    const sound = (j: number) => columnSum[j] > leastSum && columnSum[j] < mostSum
     const waits = (j: number) =>
       b.leftOut(j) || (!thorough && columnSum[j] <= leastSum && columnDemand[j] <= negligible)
-    if (columnSum.some((_, j) => !sound(j) && !waits(j))) {
-      yield* columnTransform(cost, f, columnLeast, monitor)
-      for (let j = 0; j < g.length; j++) if (!sound(j) && !waits(j)) g[j] = columnLeast[j]
-      const again = new PlanPass(epsilon, f, g, this.rows)
-      again.columnSum = columnSum
-      yield* planPass(cost, again, monitor)
-      passes += 2
-    }
+    const needs = (sum: number, j: number) => !(sum > leastSum && sum < mostSum) && !waits(j)
+    const rescue = yield* rescueColumns(cost, epsilon, f, g, columnSum, columnLeast, this.rows, needs, monitor)
     const moved = marginals.translateUpdated(true, f, g)
     for (let i = 0; i < f.length; i++) f[i] += moved
     const { damping } = b
@@ -87,6 +79,6 @@ export class RelaxedSweep {
     }
     const back = marginals.translateUpdated(false, f, g)
     for (let j = 0; j < g.length; j++) g[j] += back
-    return passes
+    return 1 + rescue
   }
 }

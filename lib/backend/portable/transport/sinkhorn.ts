@@ -3,14 +3,21 @@ import { certify, measure } from './certificate.js'
 import { type Context, openContext, type Report, status } from './context.js'
 import { KernelSweep } from './kernel-sweep.js'
 import { LogSweep } from './log-sweep.js'
+import { SinkhornAcceleration } from './sinkhorn-acceleration.js'
 import type { Watch, Work } from './work.js'
 
 interface SinkhornKernel {
   /** sum |P1 - a| before the last iteration. */
   error: number
+  /** sum |Pᵀ1 - b| between its two updates. */
+  columnError: number
   /** One iteration; the state is f, g and what `absorb` would add to them. Returns the passes it took. */
   iterate(context: Context): Work<number>
   absorb(context: Context): void
+  /** The potentials of the state. */
+  read(context: Context, f: Float64Array, g: Float64Array): void
+  /** Puts g in place of the targets' potentials. */
+  moveTo(context: Context, g: Float64Array): void
 }
 
 /**
@@ -20,10 +27,12 @@ interface SinkhornKernel {
  */
 class StabilizedKernel implements SinkhornKernel {
   error = 0
+  columnError = 0
   /** Kernel values below the smallest normal number are lost; scalings stay so close to one that none mattered. */
   private readonly largestScaling: number
   private readonly logSweep: LogSweep
   private readonly sweep: KernelSweep
+  private readonly scaled: Float64Array
   private valid = false
 
   constructor({ problem, settings }: Context) {
@@ -32,6 +41,7 @@ class StabilizedKernel implements SinkhornKernel {
     this.largestScaling = settings.float32 ? 1e8 : 1e100
     this.logSweep = new LogSweep(n, m)
     this.logSweep.store = kernel
+    this.scaled = new Float64Array(m)
     this.sweep = new KernelSweep(kernel, problem.a, new Float64Array(n), new Float64Array(m), new Float64Array(m))
   }
 
@@ -42,6 +52,7 @@ class StabilizedKernel implements SinkhornKernel {
     if (!this.valid) {
       const passes = yield* logSweep.run(context.cost, problem, settings.epsilon, f, g, monitor)
       this.error = logSweep.error
+      this.columnError = logSweep.columnError
       this.valid = logSweep.stored && this.usable(logSweep.rowScale) && this.usable(logSweep.columnScale)
       if (this.valid) {
         // The stored rows belong to the potentials before the update: take the scalings out again.
@@ -55,7 +66,9 @@ class StabilizedKernel implements SinkhornKernel {
     yield* sweep.run(monitor)
     this.error = sweep.error
     let sound = !sweep.unsafe
+    this.columnError = 0
     for (let j = 0; j < v.length && sound; j++) {
+      this.columnError += Math.abs(v[j] * columnSum[j] - problem.b[j])
       const scaled = problem.b[j] / columnSum[j]
       sound = scaled > 0 && scaled < Number.MAX_VALUE
       if (sound) v[j] = scaled
@@ -70,6 +83,28 @@ class StabilizedKernel implements SinkhornKernel {
     addLogs(f, settings.epsilon, this.sweep.u)
     addLogs(g, settings.epsilon, this.sweep.v)
     this.valid = false
+  }
+
+  read({ settings, f, g }: Context, fNow: Float64Array, gNow: Float64Array): void {
+    fNow.set(f)
+    gNow.set(g)
+    if (!this.valid) return
+    addLogs(fNow, settings.epsilon, this.sweep.u)
+    addLogs(gNow, settings.epsilon, this.sweep.v)
+  }
+
+  moveTo(context: Context, moved: Float64Array): void {
+    const { settings, g } = context
+    const { scaled } = this
+    if (this.valid) {
+      for (let j = 0; j < g.length; j++) scaled[j] = Math.exp((moved[j] - g[j]) / settings.epsilon)
+      if (this.usable(scaled)) {
+        this.sweep.v.set(scaled)
+        return
+      }
+      this.absorb(context)
+    }
+    g.set(moved)
   }
 
   private usable(scaling: Float64Array): boolean {
@@ -88,6 +123,7 @@ function addLogs(potential: Float64Array, epsilon: number, scaling: Float64Array
 /** Points: nothing of size n × m is kept, every iteration is one pass in the log domain, in float64 always. */
 class StreamedKernel implements SinkhornKernel {
   error = 0
+  columnError = 0
   private readonly logSweep: LogSweep
 
   constructor({ problem }: Context) {
@@ -97,10 +133,20 @@ class StreamedKernel implements SinkhornKernel {
   *iterate({ cost, problem, settings, f, g, monitor }: Context): Work<number> {
     const passes = yield* this.logSweep.run(cost, problem, settings.epsilon, f, g, monitor)
     this.error = this.logSweep.error
+    this.columnError = this.logSweep.columnError
     return passes
   }
 
   absorb(): void {}
+
+  read({ f, g }: Context, fNow: Float64Array, gNow: Float64Array): void {
+    fNow.set(f)
+    gNow.set(g)
+  }
+
+  moveTo({ g }: Context, moved: Float64Array): void {
+    g.set(moved)
+  }
 }
 
 /** Tells slow progress from the floor of the arithmetic: Sinkhorn's row error never grows but by rounding. */
@@ -124,13 +170,16 @@ function* iterate(context: Context, kernel: SinkhornKernel): Work<void> {
   const unit = settings.float32 ? 6e-8 : 1.2e-16
   const span = (range.most - range.least) / settings.epsilon
   const stall = new StallTest(1e3 * unit * (16 + span))
+  const acceleration = settings.anderson ? new SinkhornAcceleration(context.problem, unit, context.g) : null
+  const fNow = new Float64Array(acceleration === null ? 0 : context.f.length)
+  const gNow = new Float64Array(acceleration === null ? 0 : context.g.length)
   let target = settings.tolerance
   for (;;) {
     report.status = status.iterationLimit
     while (report.iterations < settings.maxIterations) {
       report.passes += yield* kernel.iterate(context)
       report.iterations++
-      const error = kernel.error / mass
+      const error = (acceleration === null ? kernel.error : kernel.columnError) / mass
       report.remember(error)
       monitor.progress(report.iterations, error)
       if (error <= target) {
@@ -142,7 +191,20 @@ function* iterate(context: Context, kernel: SinkhornKernel): Work<void> {
         report.status = status.stalled
         break
       }
-      if (monitor.expired()) {
+      const expired = monitor.expired()
+      if (acceleration !== null) {
+        kernel.read(context, fNow, gNow)
+        const sound = acceleration.sound(fNow, gNow, error)
+        // The last iteration starts from a plain step, so that it need not be taken back.
+        if (sound && (expired || report.iterations + 1 >= settings.maxIterations)) {
+          acceleration.keep(gNow)
+        } else {
+          yield* acceleration.advance(sound, gNow, monitor)
+          kernel.moveTo(context, gNow)
+          if (expired && !sound) report.passes += yield* kernel.iterate(context)
+        }
+      }
+      if (expired) {
         report.status = status.timeLimit
         break
       }
@@ -153,6 +215,7 @@ function* iterate(context: Context, kernel: SinkhornKernel): Work<void> {
     if (report.marginalError <= settings.tolerance) report.status = status.converged
     if (report.status !== status.converged || report.marginalError <= settings.tolerance) return
     // The kernel's own rounding hid an error above the tolerance: form it anew and ask for more, while that helps.
+    acceleration?.keep(context.g)
     target /= 4
     if (target < settings.tolerance / 64) {
       report.status = status.stalled
