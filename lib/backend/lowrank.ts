@@ -1,0 +1,5 @@
+import type { DictionaryKernels } from './lowrank-dictionary.js'
+
+export interface LowrankKernels {
+  dictionary: DictionaryKernels
+}
