@@ -1,5 +1,6 @@
 export { type DoctorReport, doctor } from './backend/doctor.js'
 export { type BackendInfo, type BackendName, backend } from './backend/index.js'
 export * from './core/index.js'
+export * as moe from './moe/index.js'
 export * from './random/index.js'
 export * from './transport/index.js'

@@ -2,6 +2,7 @@
 // Closed form: two points on either side at cost 1 give <C, P> = 1 / (1 + exp(1 / epsilon)).
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
+import * as moe from 'extrema/moe'
 import * as transport from 'extrema/transport'
 
 const expected = process.argv[2] ?? 'native'
@@ -35,6 +36,17 @@ const here = await transport.sinkhorn({ cost: cloud }, { epsilon: 0.05 })
 const portable = await transport.sinkhorn({ cost: cloud }, { epsilon: 0.05, backend: 'portable' })
 assert.equal(here.backend, expected)
 assert.ok(Math.abs(here.value - portable.value) <= 1e-8 * portable.value, `${here.value}, portable ${portable.value}`)
+
+// Routing of two tokens that want the same expert: the second best of one of them.
+const routing = await moe.route(
+  [
+    [5, 4],
+    [3, 1],
+  ],
+  { k: 1, capacity: 1 },
+)
+assert.equal(routing.backend, expected)
+assert.deepEqual([routing.value, routing.bound], [7, 7])
 
 console.log(
   `smoke: ${expected} on ${process.platform}-${process.arch}, Node ${process.versions.node}, import and require agree`,

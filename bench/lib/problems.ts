@@ -20,7 +20,7 @@ function uniformWeights(n: number): Float64Array {
 }
 
 /** Weights from the flat Dirichlet distribution: normalised exponential numbers. */
-function dirichletWeights(n: number, seed: number): Float64Array {
+export function dirichletWeights(n: number, seed: number): Float64Array {
   const weights = generator(seed)
     .uniform(n)
     .map((u) => -Math.log1p(-u))

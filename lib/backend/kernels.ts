@@ -6,6 +6,7 @@ import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
 import type { DerivativeKernels } from './transport-derivatives.js'
+import type { ExactKernels } from './transport-exact.js'
 import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
@@ -138,14 +139,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels
-  extends LineKernels,
-    RelaxedKernels,
-    BarycenterKernels,
-    SparsityKernels,
-    GromovKernels,
-    LowRankKernels,
-    DerivativeKernels {
+export interface TransportKernels extends ExactKernels, LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels, LowRankKernels, DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -59,7 +59,7 @@ export interface FitJob {
   theta: Float64Array
   /** Adam's two moments, zero at the start. */
   moments: Float64Array
-  /** The loss of each iteration. */
+  /** The loss of each iteration, as many as fit. */
   history: Float64Array
   /** status, iterations, residual, loss. Calls with `first` > 0 go on from the report of the call before. */
   report: Float64Array

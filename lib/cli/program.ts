@@ -4,6 +4,7 @@ import { colorCommand } from './color/command.js'
 import { doctorCommand } from './doctor.js'
 import { describeError, exitCode, exitCodeOf } from './errors.js'
 import { Interrupt } from './interrupt.js'
+import { moeCommand } from './moe/command.js'
 import { transportCommand } from './transport/command.js'
 
 /** Runs the command line and returns the exit code. Never throws. */
@@ -24,7 +25,9 @@ export async function run(args: string[]): Promise<number> {
 
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('extrema')
-    .description('Optimal transport on files: plans between points or weights, colours between pictures.')
+    .description(
+      'Optimization on files: transport between points or weights, colours between pictures, mixtures of experts.',
+    )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
     .helpCommand(false)
@@ -32,6 +35,7 @@ function createProgram(signal: AbortSignal): Command {
     .on('option:version', printVersion)
   transportCommand(program, signal)
   colorCommand(program, signal)
+  moeCommand(program, signal)
   doctorCommand(program)
   return program
 }

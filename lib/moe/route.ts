@@ -3,11 +3,13 @@ import type { Kernels } from '../backend/kernels.js'
 import { type RouteJob, routeField, routeReportLength } from '../backend/moe.js'
 import { checkBuffer, type MatrixLike } from '../core/arrays.js'
 import { type Solution, type Status, statuses } from '../core/solution.js'
+import { totalOf } from './capacity.js'
 import { baselines } from './routing/baselines.js'
 import { type CheckedRoute, checkFinite, checkRoute, type RouteOptions, type RouteProblem } from './routing/problem.js'
 import { repair } from './routing/repair.js'
 import { Routing } from './routing/routing.js'
 import { balanced } from './routing/sinkhorn.js'
+import { transported } from './routing/sparse-transport.js'
 import { type RouteSummary, summarize } from './routing/summary.js'
 import { inKernel, inSteps, runStages, runStagesSync, type Stages } from './stages.js'
 
@@ -117,7 +119,10 @@ function jobOf(problem: RouteProblem): RouteJob {
 }
 
 function* routeBy(checked: CheckedRoute, backend: Kernels): Stages<Found> {
-  const { problem, method } = checked
+  const { problem } = checked
+  const balances = checked.method === 'sinkhorn' || checked.method === 'sparse-ot'
+  // Without any room there is nothing to balance.
+  const method = balances && totalOf(problem.capacity) === 0 ? 'topk-drop' : checked.method
   switch (method) {
     case 'exact': {
       const job = jobOf(problem)
@@ -134,6 +139,10 @@ function* routeBy(checked: CheckedRoute, backend: Kernels): Stages<Found> {
       const most = solution.potentials.g.reduce((x, y) => Math.max(x, y))
       const prices = solution.potentials.g.map((g) => most - g)
       return { routing, status: solution.status, iterations: solution.iterations, prices }
+    }
+    case 'sparse-ot': {
+      const { routing, solution } = yield* transported(checked)
+      return { routing, status: solution.status, iterations: solution.iterations }
     }
     default: {
       const routing = yield* inSteps((monitor) => baselines[method](problem, monitor))

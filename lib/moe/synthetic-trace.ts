@@ -19,7 +19,10 @@ export interface SyntheticTraceOptions {
   topicDeviation?: number
   /** Standard deviation of a token's own logits. Default 1. */
   noise?: number
-  /** Factor on the logits, of all layers or of each: the higher, the surer the router. Default 1. */
+  /**
+   * Factor on the logits of popularity and topics, of all layers or of each: the higher, the more they stand out from the
+   * noise. Default 1.
+   */
   sharpness?: number | readonly number[]
   /** Default 0. */
   seed?: number | bigint
@@ -75,8 +78,8 @@ export function syntheticTrace(options: SyntheticTraceOptions): SyntheticTrace {
     for (let t = 0; t < tokens; t++) {
       const row = part.subarray(t * experts, (t + 1) * experts)
       for (let e = 0; e < experts; e++) {
-        const logit = -Math.log(1 + rank[e]) + deviation * favourites[topics[t] * experts + e] + noise * row[e]
-        row[e] = sharpness[layer] * logit
+        const logit = -Math.log(1 + rank[e]) + deviation * favourites[topics[t] * experts + e]
+        row[e] = sharpness[layer] * logit + noise * row[e]
       }
       softmax(row)
       largest(row, data.subarray((layer * tokens + t) * k, (layer * tokens + t + 1) * k))

@@ -1,7 +1,9 @@
 import { kernels } from '../backend/index.js'
 import type { Control } from '../backend/kernels.js'
 import type { ProjectionJob } from '../backend/transport-barycenter.js'
-import type { CheckedMeasure, Planner, PlanSettings, Step } from './free-barycenter.js'
+import { emd, emdSync } from './emd.js'
+import type { ExactSolution } from './exact-solution.js'
+import type { CheckedMeasure, EntropicSettings, Planner, PlanRun, Step } from './free-barycenter.js'
 import type { EntropicOptions } from './options.js'
 import { pointCloud, type TransportProblem } from './problem.js'
 import { sinkhorn, sinkhornSync } from './sinkhorn.js'
@@ -13,7 +15,7 @@ export function entropicPlans(
   { points: y, n: m, weights }: CheckedMeasure,
   d: number,
   b: Float64Array,
-  { epsilon, method, tolerance, threads, backend }: PlanSettings,
+  { epsilon, method, tolerance, threads, backend }: EntropicSettings,
 ): Planner {
   const n = b.length
   const { projection } = kernels(backend).transport
@@ -66,5 +68,45 @@ export function entropicPlans(
       projection.runSync(job, { timeLimit: Number.POSITIVE_INFINITY })
       return stepOf(job, solution)
     },
+  }
+}
+
+/** Exact plans, each from the potentials of the last one. */
+export function exactPlans(
+  { points: y, n: m, weights }: CheckedMeasure,
+  d: number,
+  b: Float64Array,
+  run: PlanRun,
+): Planner {
+  const n = b.length
+  let warmStart: ExactSolution['potentials'] | undefined
+  const problemOf = (x: Float64Array): TransportProblem => ({
+    cost: pointCloud({ data: x, shape: [n, d] }, { data: y, shape: [m, d] }),
+    a: b,
+    b: weights,
+  })
+  const optionsOf = ({ signal, timeLimit }: Control) => ({
+    ...run,
+    signal,
+    warmStart,
+    ...(timeLimit < Number.POSITIVE_INFINITY && { timeLimit }),
+  })
+  const stepOf = (x: Float64Array, solution: ExactSolution): Step => {
+    warmStart = solution.potentials
+    const { indptr, indices, data } = solution.sparsePlan()
+    const projection = x.slice() // a point whose mass has found no way in the time given stays
+    for (let i = 0; i < n; i++) {
+      const mass = data.subarray(indptr[i], indptr[i + 1]).reduce((sum, entry) => sum + entry, 0)
+      if (mass === 0) continue
+      projection.fill(0, i * d, (i + 1) * d)
+      for (let k = indptr[i]; k < indptr[i + 1]; k++) {
+        for (let c = 0; c < d; c++) projection[i * d + c] += (data[k] / mass) * y[indices[k] * d + c]
+      }
+    }
+    return { projection, value: solution.value, settled: solution.status === 'converged' }
+  }
+  return {
+    run: async (x, control) => stepOf(x, await emd(problemOf(x), optionsOf(control))),
+    runSync: (x, control) => stepOf(x, emdSync(problemOf(x), optionsOf(control))),
   }
 }

@@ -13,9 +13,9 @@ import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, nonNegative, oneOf, positive, type SolverOptions, whole } from '../core/options.js'
 import type { Solution, Status } from '../core/solution.js'
 import { generator } from '../random/index.js'
-import { entropicPlans } from './free-barycenter-plans.js'
+import { entropicPlans, exactPlans } from './free-barycenter-plans.js'
 import { readWeights } from './problem.js'
-import { readShares } from './shares.js'
+import { readShares, rescaled } from './shares.js'
 
 /** Weighted points. */
 export interface Measure {
@@ -38,11 +38,11 @@ export interface FreeBarycenterProblem {
 }
 
 export interface FreeBarycenterOptions extends SolverOptions {
-  /** Strength of the entropic term of the plans, in units of squared distance. */
-  epsilon: number
-  /** How the plans are found. Default `'sinkhornNewtonSparse'`. */
+  /** Strength of the entropic term of the plans, in units of squared distance. Default: none, the plans are exact. */
+  epsilon?: number
+  /** How entropic plans are found. Default `'sinkhornNewtonSparse'`. Only with `epsilon`. */
   method?: 'sinkhornNewtonSparse' | 'sinkhorn'
-  /** On the marginal error of the plans. Default 1e-9. */
+  /** On the marginal error of entropic plans. Default 1e-9. Only with `epsilon`. */
   planTolerance?: number
   /** Of the random start. Default 0. */
   seed?: number | bigint
@@ -95,8 +95,8 @@ const methods = ['sinkhornNewtonSparse', 'sinkhorn'] as const
 
 /**
  * The barycenter of K weighted point clouds as N weighted points that go where they cost least: optimal plans P_k from the
- * points to each cloud, then x_i <- sum_k lambda_k sum_j P_k,ij y_j / b_i, and again. For the squared distance. A local
- * optimum, as with k-means: the start matters.
+ * points to each cloud, then x_i <- sum_k lambda_k sum_j P_k,ij y_j / b_i, and again. For the squared distance. Plans are
+ * exact, or entropic where `epsilon` is given. A local optimum, as with k-means: the start matters.
  *
  * `residual` is the last move of the points, root of the mean square, over the spread of all measures; `tolerance` defaults
  * to 1e-6, `maxIterations` to 200. `status` is `'stalled'` where plans did not reach `planTolerance`.
@@ -108,7 +108,7 @@ const methods = ['sinkhornNewtonSparse', 'sinkhorn'] as const
  */
 export async function freeBarycenter(
   problem: FreeBarycenterProblem,
-  options: FreeBarycenterOptions,
+  options: FreeBarycenterOptions = {},
 ): Promise<FreeBarycenterSolution> {
   const run = prepare(problem, options)
   while (!run.ended) {
@@ -121,7 +121,7 @@ export async function freeBarycenter(
 /** {@link freeBarycenter} on the calling thread. */
 export function freeBarycenterSync(
   problem: FreeBarycenterProblem,
-  options: FreeBarycenterOptions,
+  options: FreeBarycenterOptions = {},
 ): FreeBarycenterSolution {
   const run = prepare(problem, options)
   while (!run.ended) {
@@ -133,8 +133,12 @@ export function freeBarycenterSync(
 
 function prepare(problem: FreeBarycenterProblem, options: FreeBarycenterOptions): Run {
   const start = performance.now()
-  const { control, backend, threads } = checkRunOptions(options, optionNames, '{ epsilon, … }')
-  const epsilon = positive('epsilon', options.epsilon)
+  const { control, backend, threads } = checkRunOptions(options, optionNames)
+  const epsilon = options.epsilon === undefined ? undefined : positive('epsilon', options.epsilon)
+  for (const name of ['method', 'planTolerance'] as const) {
+    if (epsilon !== undefined || options[name] === undefined) continue
+    throw new ExtremaError('ERR_OPTION', `${name}: expected with epsilon only, got ${describe(options[name])}`)
+  }
   const method = oneOf('method', options.method, methods, 'sinkhornNewtonSparse')
   const planTolerance = nonNegative('planTolerance', options.planTolerance, 1e-9)
   const tolerance = nonNegative('tolerance', options.tolerance, 1e-6)
@@ -153,23 +157,25 @@ function prepare(problem: FreeBarycenterProblem, options: FreeBarycenterOptions)
     return random.normal(size * d).map((value, k) => mean[k % d] + deviation[k % d] * value)
   })
   const b = readSupportWeights(problem.supportWeights, n, mass)
-  const settings: PlanSettings = {
-    epsilon,
-    method,
-    tolerance: planTolerance,
-    // The plans are found side by side.
-    threads: Math.max(1, Math.floor(threads / measures.length)),
-    backend,
-  }
-  const planners = measures.map((measure) => entropicPlans(measure, d, b, settings))
+  // The plans are found side by side.
+  const run = { threads: Math.max(1, Math.floor(threads / measures.length)), backend }
+  const planners = measures.map((measure) =>
+    epsilon === undefined
+      ? exactPlans(measure, d, b, run)
+      : entropicPlans(measure, d, b, { ...run, epsilon, method, tolerance: planTolerance }),
+  )
   const spread = Math.sqrt(deviation.reduce((sum, value) => sum + value * value, 0))
   const scale = spread > 0 ? spread : 1
   return new Run(x, b, d, shares, planners, { tolerance, maxIterations, scale, mass, control, start }, backend)
 }
 
-export interface PlanSettings extends Pick<SolveSettings, 'epsilon' | 'tolerance' | 'threads'> {
-  method: NonNullable<FreeBarycenterOptions['method']>
+export interface PlanRun {
+  threads: number
   backend: BackendName | undefined
+}
+
+export interface EntropicSettings extends PlanRun, Pick<SolveSettings, 'epsilon' | 'tolerance'> {
+  method: NonNullable<FreeBarycenterOptions['method']>
 }
 
 interface RunSettings {
@@ -280,13 +286,8 @@ function readMeasures(given: readonly Measure[]): { measures: CheckedMeasure[]; 
     d = columns
     const { weights, total } = readWeights(`${name}.weights`, measure.weights, rows, () => `the ${rows} points`)
     if (k === 0) mass = total
-    if (Math.abs(total - mass) > 1e-6 * mass) {
-      throw new ExtremaError(
-        'ERR_MASS',
-        `${name}.weights: expected the total of measures[0], ${mass} (to 1e-6), got ${total}`,
-      )
-    }
-    return { points: data, n: rows, weights: weights.map((weight) => weight * (mass / total)) }
+    const scaled = rescaled(`${name}.weights`, weights, total, mass, 'measures[0]')
+    return { points: data, n: rows, weights: scaled }
   })
   return { measures, d, mass }
 }

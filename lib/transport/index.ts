@@ -6,7 +6,12 @@ export {
   barycenter,
   barycenterSync,
 } from './barycenter.js'
+export { type CrossoverOptions, type CrossoverSolution, crossover, crossoverSync } from './crossover.js'
+export { emd, emdBatch, emdSync } from './emd.js'
 export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'
+export type { ExactTransportProblem } from './exact-problem.js'
+export type { ExactSolution } from './exact-solution.js'
+export type { ExactOptions } from './exact-solve.js'
 export {
   type FreeBarycenterOptions,
   type FreeBarycenterProblem,
@@ -39,6 +44,7 @@ export {
 } from './gromov-wasserstein.js'
 export type { LightBridgeJson } from './light-bridge/json.js'
 export type {
+  AsyncControl,
   ConditionalPlan,
   LightBridge,
   LightBridgeParameters,
@@ -57,8 +63,18 @@ export {
   lowRankSinkhorn,
   lowRankSinkhornSync,
 } from './low-rank-sinkhorn.js'
+export {
+  type GaussianMixture,
+  type MixtureOptions,
+  type MixtureProblem,
+  type MixtureSolution,
+  mixtureTransport,
+  mixtureTransportSync,
+} from './mixture-transport.js'
 export type { EntropicOptions, SinkhornNewtonSparseOptions } from './options.js'
-export { type PartialOptions, type PartialSolution, partial, partialSync } from './partial.js'
+export { partial, partialSync } from './partial.js'
+export type { PartialOptions, PartialSolution } from './partial-entropic.js'
+export type { ExactPartialOptions, ExactPartialSolution } from './partial-exact.js'
 export type { TransportPlan } from './plan-view.js'
 export { type PlanCotangent, type PlanVjp, type PlanVjpOptions, planVjp, planVjpSync } from './plan-vjp.js'
 export { type PointCloudCost, type PointMetric, pointCloud, type TransportProblem } from './problem.js'
@@ -91,6 +107,8 @@ export type { Certificate, TransportSolution } from './solution.js'
 export { sparsityConstrained, sparsityConstrainedSync } from './sparsity-constrained.js'
 export type { QuadraticOptions, SparsityOptions } from './sparsity-options.js'
 export type { SparsitySolution, SparsityStage } from './sparsity-solution.js'
+export { type TransportAttempt, type TransportResult, transport, transportBatch, transportSync } from './transport.js'
+export type { TransportMethod, TransportOptions } from './transport-options.js'
 export { type UnbalancedOptions, type UnbalancedSolution, unbalanced, unbalancedSync } from './unbalanced.js'
 export { type GradientOptions, type ValueGradient, valueGradient, valueGradientSync } from './value-gradient.js'
 export { type LineProblem, type LineSolution, wasserstein1d, wasserstein1dSync } from './wasserstein-1d.js'

@@ -1,106 +1,24 @@
-import { kernels } from '../backend/index.js'
 import type { Control } from '../backend/kernels.js'
-import { runNames } from '../backend/options.js'
-import { unbalancedField, unbalancedReportLength } from '../backend/transport-relaxed.js'
-import type { VectorLike } from '../core/arrays.js'
-import { ExtremaError } from '../core/errors.js'
-import { describe, positive, type SolverOptions } from '../core/options.js'
-import type { Solution } from '../core/solution.js'
-import { type CheckedOptions, checkOptions, startPotential } from './options.js'
-import { checkKept, PlanView, type TransportPlan } from './plan-view.js'
-import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
-import { call, type Program, runProgram, runProgramSync } from './program.js'
-import { historyOf, solverFields, spread } from './report.js'
-import type { Certificate } from './solution.js'
-import { expand, fillMissing, missingPotentials, withoutMass } from './solve.js'
-
-export interface PartialOptions extends SolverOptions {
-  /** What is to move, > 0 and at most the smaller total of the weights. */
-  mass: number
-  /** Strength of the entropic term, > 0, in units of the cost. */
-  epsilon: number
-  /** Stop when (|P1 + s - a|_1 + |Pᵀ1 + t - b|_1 + the errors of sum s and sum t) / mass <= tolerance. Default 1e-9. */
-  tolerance?: number
-  /** Where to start from, as in `solution.potentials`. */
-  warmStart?: { f: VectorLike; g: VectorLike; price: number }
-  /** Keep the residual of every iteration (the first million) in `solution.history`. Default false. */
-  history?: boolean
-  /** Bound the problem without its entropic terms; four more passes. Default true. */
-  certificate?: boolean
-}
-
-/** The state of a partial solve. */
-export interface PartialSolution extends Solution, TransportPlan {
-  /** <C, P>: what moving by this plan costs. */
-  value: number
-  /** The dual objective, at the optimum <C,P> + epsilon (sum P (log P - 1) + sum s (log s - 1) + sum t (log t - 1)). */
-  regularizedValue: number
-  /**
-   * P_ij = exp((f_i + g_j + price - C_ij) / epsilon), while s_i = exp(f_i / epsilon) and t_j = exp(g_j / epsilon) stay. They
-   * are the derivatives of `regularizedValue` with respect to a, b and mass; f and g end up <= 0 where epsilon is small.
-   */
-  potentials: { f: Float64Array; g: Float64Array; price: number }
-  /** P 1 and Pᵀ 1: what leaves each source and reaches each target. */
-  marginals: { a: Float64Array; b: Float64Array }
-  /** Sum of the plan. */
-  mass: number
-  /** Bounds of the least cost of moving `mass`: `dual <= min <C,P> <= primal`. */
-  certificate?: Certificate
-  /** Newton steps among the iterations. */
-  newtonIterations: number
-  /** Passes over all n × m exponentials. */
-  passes: number
-  /** Residual after each iteration, with `history: true`. */
-  history?: Float64Array
-}
-
-const defaultIterations = 500
-/** Less than that is lost in the rounding of what stays. */
-const leastShare = 1e-12
-const partialNames: ReadonlySet<string> = new Set([
-  'mass',
-  'epsilon',
-  'tolerance',
-  'maxIterations',
-  ...runNames,
-  'warmStart',
-  'history',
-  'certificate',
-])
-
-interface Checked {
-  common: CheckedOptions
-  mass: number
-  price: number
-  control: Control
-}
-
-function check(options: PartialOptions): Checked {
-  const start = options?.warmStart
-  let price = 0
-  let given = options
-  if (typeof start === 'object' && start !== null) {
-    price = finite('warmStart.price', start.price)
-    const { price: _, ...warmStart } = start
-    given = { ...options, warmStart } as PartialOptions
-  }
-  const common = checkOptions(given, partialNames, defaultIterations)
-  return { common, mass: positive('mass', options.mass), price, control: common.control }
-}
-
-function finite(name: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw new ExtremaError('ERR_OPTION', `${name}: expected a finite number, got ${describe(value)}`)
-}
+import { checkPartial, type PartialOptions, type PartialSolution, solvePartial } from './partial-entropic.js'
+import {
+  checkExactPartial,
+  type ExactPartialOptions,
+  type ExactPartialSolution,
+  solveExactPartial,
+} from './partial-exact.js'
+import type { TransportProblem } from './problem.js'
+import { type Program, runProgram, runProgramSync } from './program.js'
 
 /**
  * Partial transport: moves exactly `mass` of the weights a and b, which need not have the same total, where that is
- * cheapest. The rest stays: s = a - P1 >= 0 and t = b - Pᵀ1 >= 0.
+ * cheapest: min <C,P> over P >= 0 with P1 <= a, Pᵀ1 <= b, sum P = mass. It is balanced transport with one more source and
+ * target, which take what stays.
  *
- * The entropic form, min <C,P> + epsilon (sum P (log P - 1) + sum s (log s - 1) + sum t (log t - 1)), is balanced transport
- * with one more source and target, which take what stays; it is solved as {@link sinkhornNewtonSparse} does, at any epsilon
- * and without n × m numbers for points. `maxIterations` defaults to 500. `status` is `'stalled'` when rounding keeps the
- * residual above the tolerance.
+ * Without `epsilon` exactly, by the network simplex method as {@link emd}: few entries, and a proof. With `epsilon` the
+ * entropic form, min <C,P> + epsilon (sum P (log P - 1) + sum s (log s - 1) + sum t (log t - 1)) with what stays,
+ * s = a - P1 and t = b - Pᵀ1, as {@link sinkhornNewtonSparse}: differentiable, at any epsilon; `maxIterations` defaults to
+ * 500, and `status` is `'stalled'` when rounding keeps the residual above the tolerance. Points are never expanded to
+ * n × m numbers.
  *
  * @throws {ExtremaError} as {@link sinkhorn}; `ERR_MASS` for more `mass` than the smaller total; `ERR_INFEASIBLE` where
  * forbidden arcs cannot move it.
@@ -108,98 +26,35 @@ function finite(name: string, value: unknown): number {
  * Source: Caffarelli, McCann 2010, "Free boundaries in optimal transport and Monge-Ampère obstacle problems"; Chapel,
  * Alaya, Gasso 2020 (arXiv 2002.08276), Proposition 1.
  */
-export async function partial(problem: TransportProblem, options: PartialOptions): Promise<PartialSolution> {
-  const checked = check(options)
-  return runProgram(program(problem, checked), checked.control)
+export function partial(problem: TransportProblem, options: PartialOptions): Promise<PartialSolution>
+export function partial(problem: TransportProblem, options: ExactPartialOptions): Promise<ExactPartialSolution>
+export async function partial(
+  problem: TransportProblem,
+  options: PartialOptions | ExactPartialOptions,
+): Promise<PartialSolution | ExactPartialSolution> {
+  const { program, control } = prepare(problem, options)
+  return runProgram(program, control)
 }
 
 /** {@link partial} on the calling thread. */
-export function partialSync(problem: TransportProblem, options: PartialOptions): PartialSolution {
-  const checked = check(options)
-  return runProgramSync(program(problem, checked), checked.control)
+export function partialSync(problem: TransportProblem, options: PartialOptions): PartialSolution
+export function partialSync(problem: TransportProblem, options: ExactPartialOptions): ExactPartialSolution
+export function partialSync(
+  problem: TransportProblem,
+  options: PartialOptions | ExactPartialOptions,
+): PartialSolution | ExactPartialSolution {
+  const { program, control } = prepare(problem, options)
+  return runProgramSync(program, control)
 }
 
-function* program(problem: TransportProblem, { common, mass, price }: Checked): Program<PartialSolution> {
-  const start = performance.now()
-  common.control.signal?.throwIfAborted()
-  const { settings, warmStart } = common
-  const checked = checkProblem(problem, true, false)
-  const { full, reduced, n, m, rows, columns } = checked
-  const job = {
-    problem: reduced,
-    mass: movable(mass, checked),
-    settings,
-    f: startPotential('f', warmStart, n, rows),
-    g: startPotential('g', warmStart, m, columns),
-    price: Float64Array.of(price),
-    rowSum: new Float64Array(reduced.n),
-    columnSum: new Float64Array(reduced.m),
-    report: new Float64Array(unbalancedReportLength),
-    history: historyOf(common.history, settings.maxIterations),
+function prepare(
+  problem: TransportProblem,
+  options: PartialOptions | ExactPartialOptions,
+): { program: Program<PartialSolution | ExactPartialSolution>; control: Control } {
+  if (options?.epsilon === undefined) {
+    const checked = checkExactPartial(options as ExactPartialOptions)
+    return { program: solveExactPartial(problem, checked), control: checked.control }
   }
-  const chosen = kernels(common.backend)
-  yield call(chosen.transport.partial, job)
-  checkKept(full)
-  const fields = solverFields(job.report, settings.certificate, job.history)
-
-  // Potentials of the plan have the price in g.
-  const { f, g } = expand(checked, job.f, add(job.g, job.price[0]))
-  const plan = {
-    cost: full,
-    epsilon: settings.epsilon,
-    threads: settings.threads,
-    f: withoutMass(f, full.a, rows),
-    g: withoutMass(g, full.b, columns),
-  }
-  for (const transform of missingPotentials(checked, f, g, settings.threads)) {
-    yield call(chosen.transport.transform, transform)
-    fillMissing(transform, f, g)
-  }
-  const potentials = { f, g: add(g, -job.price[0]), price: job.price[0] }
-  capMissing(potentials.f, full.a, rows)
-  capMissing(potentials.g, full.b, columns)
-  const border = { row: remains(full.b, job.mass), column: remains(full.a, job.mass) }
-  return Object.assign(new PlanView(plan, chosen.name, { kind: 'partial', border, price: job.price[0] }), {
-    ...fields,
-    mass: job.report[unbalancedField.mass],
-    potentials,
-    marginals: { a: spread(job.rowSum, rows, n), b: spread(job.columnSum, columns, m) },
-    elapsed: performance.now() - start,
-    backend: chosen.name,
-  })
-}
-
-/** The mass to move, exactly the smaller total where it is that but for rounding. */
-function movable(mass: number, { full }: CheckedProblem): number {
-  const [all, others] = [total(full.a), total(full.b)]
-  const most = Math.min(all, others)
-  const least = leastShare * Math.max(all, others)
-  if (mass < least) {
-    throw new ExtremaError(
-      'ERR_MASS',
-      `mass: expected at least ${leastShare} of the totals of a and b, ${least}, got ${mass}`,
-    )
-  }
-  if (mass <= most) return mass
-  if (mass <= most * (1 + 1e-9)) return most
-  throw new ExtremaError('ERR_MASS', `mass: expected at most the smaller total of a and b, ${most}, got ${mass}`)
-}
-
-/** Whether a side keeps something; the kernels' rule. */
-function remains(weights: Float64Array, mass: number): boolean {
-  return total(weights) - mass > 1e-12 * total(weights)
-}
-
-function total(weights: Float64Array): number {
-  return weights.reduce((sum, weight) => sum + weight, 0)
-}
-
-function add(values: Float64Array, by: number): Float64Array {
-  return values.map((value) => value + by)
-}
-
-/** Nodes without weight may also keep what they do not have: their potentials are at most zero. */
-function capMissing(potential: Float64Array, weights: Float64Array, kept: Int32Array | null): void {
-  if (kept === null) return
-  for (let i = 0; i < potential.length; i++) if (weights[i] === 0 && potential[i] > 0) potential[i] = 0
+  const checked = checkPartial(options)
+  return { program: solvePartial(problem, checked), control: checked.control }
 }

@@ -9,8 +9,11 @@ import { describe, positive } from '../core/options.js'
 export interface TransportPlan {
   /** The n × m plan, formed now. */
   plan(): NdArray
-  /** The entries of the plan that are >= threshold (> 0), formed now. */
-  sparsePlan(threshold: number): Csr
+  /**
+   * The entries of the plan that are >= threshold (> 0), formed now. By default those below sum(a) / (10⁶ n m) are left
+   * out, together at most a millionth of the mass.
+   */
+  sparsePlan(threshold?: number): Csr
   /** P v for v of length m, without forming P. */
   apply(v: VectorLike): Float64Array
   /** Pᵀ v for v of length n, without forming P. */
@@ -65,9 +68,11 @@ export class PlanView implements TransportPlan {
     return { data, shape: [n, m] }
   }
 
-  sparsePlan(threshold: number): Csr {
+  sparsePlan(threshold?: number): Csr {
     const { n, m } = this.#cost()
-    const parts = kernels(this.#backend).transport.sparsePlan(this.#plan, positive('threshold', threshold))
+    const { a } = this.#plan.cost
+    const least = positive('threshold', threshold, (1e-6 * a.reduce((sum, weight) => sum + weight, 0)) / (n * m))
+    const parts = kernels(this.#backend).transport.sparsePlan(this.#plan, least)
     return { shape: [n, m], ...parts }
   }
 

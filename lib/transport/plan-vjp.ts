@@ -6,10 +6,11 @@ import { type MatrixLike, type NdArray, shapeText, toDenseMatrix } from '../core
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, nonNegative, type SolverOptions, whole } from '../core/options.js'
 import { type Solution, statuses } from '../core/solution.js'
-import type { PartialSolution } from './partial.js'
+import type { PartialSolution } from './partial-entropic.js'
 import { type PlanSource, PlanView } from './plan-view.js'
 import { call, type Program, runProgram, runProgramSync } from './program.js'
 import type { TransportSolution } from './solution.js'
+import type { TransportResult } from './transport.js'
 import type { UnbalancedSolution } from './unbalanced.js'
 import { centered, pointGradients } from './value-gradient.js'
 
@@ -37,7 +38,7 @@ export interface PlanVjp extends Solution {
   y?: NdArray
 }
 
-type AnySolution = TransportSolution | UnbalancedSolution | PartialSolution
+type AnySolution = TransportSolution | TransportResult | UnbalancedSolution | PartialSolution
 
 const defaultIterations = 10_000
 const vjpNames: ReadonlySet<string> = new Set([

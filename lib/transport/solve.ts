@@ -139,13 +139,17 @@ function checkItem(problem: TransportProblem, k: number): CheckedProblem {
   }
 }
 
-interface Potentials {
+export interface Potentials {
   f: Float64Array
   g: Float64Array
 }
 
 /** Puts the potentials of the reduced problem at the original nodes; nodes without weight get -Infinity for now. */
-export function expand(problem: CheckedProblem, f: Float64Array, g: Float64Array): Potentials {
+export function expand(
+  problem: Pick<CheckedProblem, 'n' | 'm' | 'rows' | 'columns'>,
+  f: Float64Array,
+  g: Float64Array,
+): Potentials {
   if (problem.rows === null || problem.columns === null) return { f, g }
   const { n, m, rows, columns } = problem
   return { f: spread(f, rows, n, Number.NEGATIVE_INFINITY), g: spread(g, columns, m, Number.NEGATIVE_INFINITY) }
@@ -168,7 +172,11 @@ export function* missingPotentials(
   }
 }
 
-export function fillMissing(transform: TransformJob, f: Float64Array, g: Float64Array): void {
+export function fillMissing(
+  transform: Pick<TransformJob, 'transpose' | 'out'>,
+  f: Float64Array,
+  g: Float64Array,
+): void {
   const target = transform.transpose ? g : f
   // A node without any arc may have any potential; one that is finite can be started from again.
   const least = target.reduce((x, y) => (y === Number.NEGATIVE_INFINITY ? x : Math.min(x, y)), Number.POSITIVE_INFINITY)

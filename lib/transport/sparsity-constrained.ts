@@ -13,11 +13,11 @@ import type { SparsitySolution } from './sparsity-solution.js'
  * The problem is not convex. What is solved is its dual, which is concave: it bounds the problem from below (`dualValue`),
  * and its maximiser makes a plan with exact column sums and never more than k entries per column. Where no two entries
  * tie for the k-th place, that plan meets the row sums, too, and is the best there is: `status: 'converged'`. Otherwise
- * `status` is `'stalled'`, `rowError` says by how much the row sums are missed and `tieColumns` where; `repair` restores
- * them. The larger gamma and k, the smoother the dual; with small ones nearly every column has ties.
+ * `status` is `'stalled'`, `rowError` says by how much the row sums are missed and `tieColumns` where; `repair` may
+ * restore them. The larger gamma and k, the smoother the dual; with small ones nearly every column has ties.
  *
- * k = 1 is unregularised transport but for a constant. `residual` is the L1 marginal error, relative to the total mass,
- * of the plan that the potentials make (before a repair).
+ * k = 1 is unregularised transport but for a constant, and solved as that (`exact`). `residual` is the L1 marginal error,
+ * relative to the total mass, of the plan that the potentials make (before a repair).
  *
  * An evaluation is one pass over the n × m costs; the memory is O(n + m) and the entries of the plan, besides the cost.
  * Forbidden arcs (infinite costs) and weights of zero are allowed.
@@ -25,7 +25,7 @@ import type { SparsitySolution } from './sparsity-solution.js'
  * @throws {ExtremaError} as {@link sinkhorn}.
  *
  * Source: Liu, Puigcerver, Blondel 2023, "Sparsity-Constrained Optimal Transport" (arXiv 2209.15466). The continuation by
- * smoothing and the repair are this package's.
+ * smoothing and the repairs are this package's: see docs/transport/sparsity-constrained.md.
  */
 export async function sparsityConstrained(
   problem: TransportProblem,

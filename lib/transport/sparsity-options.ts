@@ -44,9 +44,11 @@ export interface QuadraticOptions extends SolverOptions {
   /**
    * What is done to a plan that misses its marginals. `'none'` (default). `'round'`: rows and columns are scaled down to
    * what they may have and the rest is spread (Altschuler, Weed, Rigollet 2017): exact marginals, but the rest goes anywhere,
-   * however few entries were asked for.
+   * however few entries were asked for. `'flow'`: unless converged, the plan of least <C,P> among those with exact marginals
+   * on the entries of the plan and those that are tied with them; `repaired` tells whether there is one with as few entries
+   * as asked for.
    */
-  repair?: 'none' | 'round'
+  repair?: 'none' | 'round' | 'flow'
 }
 
 export interface SparsityOptions extends QuadraticOptions {
@@ -78,7 +80,7 @@ const names = {
 
 const axes = ['columns', 'rows'] as const
 const formulations = ['semidual', 'dual'] as const
-const repairs = ['none', 'round'] as const
+const repairs = ['none', 'round', 'flow'] as const
 const regularizers = ['quadratic', 'entropy'] as const
 
 export interface CheckedSparsity {

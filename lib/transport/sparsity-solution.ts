@@ -48,8 +48,14 @@ export interface SparsitySolution extends Solution {
   stages: SparsityStage[]
   /** Evaluations of the dual, each over all n × m entries. */
   passes: number
-  /** With `repair`: whether the plan has exact marginals now. */
+  /** With `repair`: whether the plan has exact marginals now, and for 'flow' no more entries than asked for. */
   repaired?: boolean
+  /** Why not: no plan on these entries has the marginals, the cheapest that has needs more entries, or time was up. */
+  repairFailure?: 'infeasible' | 'cardinality' | 'time-limit'
+  /** With `maxNonzeros: 1`: the dual was solved exactly, by the network simplex. */
+  exact?: boolean
+  /** In words. */
+  note?: string
   /** The n × m plan, formed now. */
   plan(): NdArray
   /** Its entries, read off now. */

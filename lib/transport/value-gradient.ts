@@ -4,10 +4,11 @@ import { checkRunOptions } from '../backend/options.js'
 import type { PlanWeight } from '../backend/transport-derivatives.js'
 import type { NdArray } from '../core/arrays.js'
 import type { SolverOptions } from '../core/options.js'
-import type { PartialSolution } from './partial.js'
+import type { PartialSolution } from './partial-entropic.js'
 import { type PlanSource, PlanView } from './plan-view.js'
 import { call, type KernelCall, type Program, runProgram, runProgramSync } from './program.js'
 import type { TransportSolution } from './solution.js'
+import type { TransportResult } from './transport.js'
 import type { UnbalancedSolution } from './unbalanced.js'
 
 export type GradientOptions = Pick<SolverOptions, 'threads' | 'signal'>
@@ -37,7 +38,7 @@ const gradientNames: ReadonlySet<string> = new Set(['threads', 'signal'])
  * `solution.potentials`; where marginals are relaxed such nodes stay out, and count as 0. Where a distance is zero, Euclidean and city-block costs have no derivative, and count as 0.
  */
 export async function valueGradient(
-  solution: TransportSolution | UnbalancedSolution | PartialSolution,
+  solution: TransportSolution | TransportResult | UnbalancedSolution | PartialSolution,
   options: GradientOptions = {},
 ): Promise<ValueGradient> {
   const { threads, control } = checkRunOptions(options, gradientNames)
@@ -46,7 +47,7 @@ export async function valueGradient(
 
 /** {@link valueGradient} on the calling thread. */
 export function valueGradientSync(
-  solution: TransportSolution | UnbalancedSolution | PartialSolution,
+  solution: TransportSolution | TransportResult | UnbalancedSolution | PartialSolution,
   options: GradientOptions = {},
 ): ValueGradient {
   const { threads, control } = checkRunOptions(options, gradientNames)
@@ -54,7 +55,7 @@ export function valueGradientSync(
 }
 
 function* program(
-  solution: TransportSolution | UnbalancedSolution | PartialSolution,
+  solution: TransportSolution | TransportResult | UnbalancedSolution | PartialSolution,
   threads: number,
   signal: AbortSignal | undefined,
 ): Program<ValueGradient> {
@@ -69,7 +70,7 @@ function* program(
 }
 
 function weightGradient(
-  solution: TransportSolution | UnbalancedSolution | PartialSolution,
+  solution: TransportSolution | TransportResult | UnbalancedSolution | PartialSolution,
   { plan, rule }: PlanSource,
 ): ValueGradient {
   const { f, g } = solution.potentials

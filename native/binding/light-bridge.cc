@@ -10,6 +10,7 @@ namespace extrema {
 namespace {
 
 namespace bridge = transport::bridge;
+using bridge::History;
 
 // The numbers of a call come in one array, laid out as in lib/backend/native/light-bridge.ts.
 enum Parameter : size_t { kComponents, kDimension, kFull, kEpsilon, kThreads, kOwn };
@@ -86,12 +87,14 @@ Napi::Value fit(const Napi::CallbackInfo& info) {
   settings.tolerance = p[7];
   settings.checkEvery = p[8];
   double *theta = float64s(info[7]).data, *moments = float64s(info[8]).data;
-  double *history = float64s(info[9]).data, *out = float64s(info[10]).data;
+  const Doubles kept = float64s(info[9]);
+  double* out = float64s(info[10]).data;
   return launch(info, [=](Monitor& monitor) {
     bridge::FitReport report;
     report.residual = out[2];
     report.loss = out[3];
     const auto objective = problem.objective();
+    History history(kept.data, kept.size);
     const bridge::Data &source = problem.source, &target = problem.target;
     if (lbfgs) {
       bridge::lbfgs(problem.shape, *objective, settings, source, target, theta, history, report, monitor);

@@ -56,13 +56,12 @@ Anderson::Anderson(size_t arrays, size_t n)
   }
 }
 
-bool Anderson::advance(Team& team, double* x, const double* g, const double* weight) {
+bool Anderson::advance(Team& team, double* x, const double* g, const double* weight, double least) {
   const uint32_t chunks = chunksFor(arrays_ * n_);
   const bool first = steps_ == 0;
   const size_t slot = (steps_ + kDepth - 1) % kDepth;
   double* dr = residuals_[slot].data();
   double* dg = images_[slot].data();
-  // x becomes the residual g - x for now.
   team.run(chunks, [&](uint32_t c, unsigned) {
     const Range range = chunkRange(arrays_ * n_, chunks, c);
     for (size_t i = range.begin; i < range.end; i++) {
@@ -84,7 +83,9 @@ bool Anderson::advance(Team& team, double* x, const double* g, const double* wei
     std::copy(g + range.begin, g + range.end, x + range.begin);
     for (size_t a = 0; a < columns; a++) {
       const double* image = images_[a].data();
-      for (size_t i = range.begin; i < range.end; i++) x[i] -= gamma[a] * image[i];
+      for (size_t i = range.begin; i < range.end; i++) {
+        if (weight[i % n_] > least) x[i] -= gamma[a] * image[i];
+      }
     }
   });
   return combined;

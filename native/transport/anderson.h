@@ -16,9 +16,15 @@ class Anderson {
  public:
   Anderson(size_t arrays, size_t n);
   void clear() noexcept { steps_ = 0; }
-  // Remembers the step from x to g and puts the next x in its place. False: there is nothing to combine, or
-  // no way to; x is g then.
-  bool advance(Team& team, double* x, const double* g, const double* weight);
+  // Clears, and takes the first `arrays` of them into account from now on.
+  void restart(size_t arrays) noexcept {
+    arrays_ = arrays;
+    steps_ = 0;
+  }
+  // Remembers the step from x to g and puts the next x in its place. Entries with a weight of at most
+  // `least`, which the combination does not know, go to g. False: there is nothing to combine, or no way to;
+  // all go to g.
+  bool advance(Team& team, double* x, const double* g, const double* weight, double least);
 
  private:
   static constexpr size_t kDepth = 5;

@@ -45,8 +45,9 @@ class Iteration {
   // From the state x: u, b, the image of x, and the error of the plans diag(u_k) K diag(v_k). Their rows are
   // exact.
   void evaluate() {
-    std::copy_n(state.data(), arrays_ * n_, products_.data());
-    kernel_.apply(products_.data(), arrays_, false);
+    const size_t arrays = activeArrays();
+    std::copy_n(state.data(), arrays * n_, products_.data());
+    kernel_.apply(products_.data(), arrays, false);
     if (team_.monitor().cancelled()) return;
     over([&](size_t j0, size_t j1, double*) {
       for (size_t k = 0; k < count_; k++) {
@@ -55,7 +56,7 @@ class Iteration {
     });
     kernel_.apply(sums_.data(), count_, true);
     if (team_.monitor().cancelled()) return;
-    const double* d = p_.debiased ? state.data() + count_ * n_ : nullptr;
+    const double* d = debiasing ? state.data() + count_ * n_ : nullptr;
     over([&](size_t j0, size_t j1, double* part) {
       part[0] = -std::numeric_limits<double>::infinity();
       for (size_t j = j0; j < j1; j++) {
@@ -76,9 +77,11 @@ class Iteration {
     double total = 0;
     for (uint32_t c = 0; c < chunks_; c++) total += parts_[c * arrays_];
     const double scale = mass / total;  // exp(top) at the solution
+    top_ = top;
+    total_ = total;
     over([&](size_t j0, size_t j1, double* part) {
       for (size_t j = j0; j < j1; j++) b[j] *= scale;
-      for (size_t k = 0; k < arrays_; k++) {
+      for (size_t k = 0; k < arrays; k++) {
         const bool plan = k < count_;
         const double* with = plan ? sums_.data() + k * n_ : products_.data() + k * n_;
         const double* x = state.data() + k * n_;
@@ -93,12 +96,26 @@ class Iteration {
       }
     });
     error = 0;
-    for (size_t k = 0; k < arrays_; k++) {
+    for (size_t k = 0; k < arrays; k++) {
       double sum = 0;
       for (uint32_t c = 0; c < chunks_; c++) sum += parts_[c * arrays_ + k];
       // NaN must not pass for small.
       if (!(sum / mass <= error)) error = sum / mass;
     }
+  }
+
+  // d for the b of the last evaluation, as if K were the identity: d K d = b.
+  void startDebiasing() {
+    const double norm = std::log(mass / total_) - top_;
+    for (size_t j = 0; j < n_; j++) state[count_ * n_ + j] = 0.5 * (logB_[j] + norm);
+  }
+
+  // The arrays of the state in use: log v_k, and with debiasing log d.
+  size_t activeArrays() const { return count_ + (debiasing ? 1 : 0); }
+
+  // For another epsilon: the potentials epsilon log v_k stay.
+  void rescale(double factor) {
+    for (size_t i = 0; i < count_ * n_; i++) state[i] *= factor;
   }
 
   // sum_k lambda_k OT_epsilon(a_k, b)
@@ -133,11 +150,13 @@ class Iteration {
   uint32_t chunks_;
 
  public:
+  bool debiasing = false;
   double mass = 0, error = 0;
   Aligned<double> logA, state, image, logU, b;
 
  private:
   Aligned<double> products_, sums_, logB_;
+  double top_ = 0, total_ = 1;  // b is exp(logB - top) mass / total
   std::vector<double> parts_;
 };
 
@@ -145,6 +164,9 @@ class Iteration {
 // only.
 constexpr double kFirstEpsilon = 1.0 / 20;
 constexpr double kStageTolerance = 1e-2;
+// Places of b with less than this part of the mean are left to the plain iteration: extrapolated, they
+// explode.
+constexpr double kNegligible = 1e-10;
 
 class Solver {
  public:
@@ -162,15 +184,18 @@ class Solver {
     for (;;) {
       kernel_.prepare(epsilon);
       const bool last = epsilon <= p_.epsilon;
+      iteration_.debiasing = p_.debiased && last;
       stage(last ? p_.tolerance : std::max(kStageTolerance, p_.tolerance));
       if (monitor_.cancelled() || last) break;
       // Out of iterations or time on the way: the answer still has to be one for the given epsilon.
-      const bool ended = status_ == Status::iterationLimit || status_ == Status::timeLimit;
+      const bool ended = spent();
       const double next = ended ? p_.epsilon : std::max(epsilon / 2, p_.epsilon);
-      for (double& x : iteration_.state) x *= epsilon / next;
+      iteration_.rescale(epsilon / next);
+      if (p_.debiased && next <= p_.epsilon) iteration_.startDebiasing();
       epsilon = next;
       if (!ended) continue;
       kernel_.prepare(epsilon);
+      iteration_.debiasing = p_.debiased;
       iteration_.evaluate();
       if (iteration_.error <= p_.tolerance) status_ = Status::converged;
       break;
@@ -181,7 +206,7 @@ class Solver {
  private:
   void stage(double tolerance) {
     Aligned<double>& state = iteration_.state;
-    anderson_.clear();
+    anderson_.restart(iteration_.activeArrays());
     const double floor = 1e3 * 1.2e-16 * (16 + kernel_.range() / p_.epsilon);
     double before = std::numeric_limits<double>::infinity(), best = before;
     int sinceBest = 0;
@@ -211,19 +236,25 @@ class Solver {
         status_ = Status::stalled;  // NaN: somebody writes to the cost
         return;
       }
-      if (iterations_ >= p_.maxIterations || monitor_.expired()) {
-        status_ = iterations_ >= p_.maxIterations ? Status::iterationLimit : Status::timeLimit;
-        return;
-      }
+      if (spent()) return;
       // The last iteration is a plain one, so that it need not be taken back.
       if (p_.plain || iterations_ + 1 >= p_.maxIterations) {
         std::copy(iteration_.image.begin(), iteration_.image.end(), state.begin());
         accelerated = false;
       } else {
         std::copy(iteration_.image.begin(), iteration_.image.end(), lastImage_.begin());
-        accelerated = anderson_.advance(team_, state.data(), iteration_.image.data(), iteration_.b.data());
+        accelerated = anderson_.advance(team_, state.data(), iteration_.image.data(), iteration_.b.data(),
+                                        kNegligible * iteration_.mass / static_cast<double>(kernel_.size()));
       }
     }
+  }
+
+  // Whether no iterations or no time are left: then that is the status.
+  bool spent() {
+    const bool counted = iterations_ >= p_.maxIterations;
+    if (!counted && !monitor_.expired()) return false;
+    status_ = counted ? Status::iterationLimit : Status::timeLimit;
+    return true;
   }
 
   void write() {

@@ -30,7 +30,6 @@ ColumnOracle::ColumnOracle(Team& t, Columns& l, const double* a, const double* b
       threshold_(l.count),
       last_(l.length),
       values_(l.count),
-      work_(std::max(l.count, l.length)),
       entries_(l.count * kept_) {
   for (unsigned w = 0; w < l.workers; w++) solvers.emplace_back(l.length);
   for (uint32_t c = 0; c < l.chunks; c++) sums_.emplace_back(l.length);

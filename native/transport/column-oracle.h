@@ -10,15 +10,14 @@ namespace extrema::transport {
 // marginal `supply`, and in the dual form those of the columns with marginal `demand` behind them.
 //
 // Most entries of a column have no part in its plan, and between evaluations little changes: the cut of the
-// last plan, moved by as much as all its entries have risen, is below the new cut, and only what is above
-// needs a closer look.
+// last plan, moved by as much as all its entries have risen, should be below the new cut, and only what is
+// above needs a closer look. Where it was not, the column is read again.
 class ColumnOracle : private ColumnVisitor {
  public:
   ColumnOracle(Team& team, Columns& columns, const double* supply, const double* demand, double mass);
 
   // The next evaluation has nothing to go by.
   void use(const ColumnTerms& terms);
-  const ColumnTerms& terms() const { return terms_; }
 
   // The objective to be minimised, -S(x) or -D(x), and its gradient.
   double evaluate(const Aligned<double>& x, Aligned<double>& gradient);
@@ -46,7 +45,7 @@ class ColumnOracle : private ColumnVisitor {
   ColumnTerms terms_;
   size_t kept_;  // entries of a column's last plan that are kept to foresee its next cut
   size_t most_;
-  Aligned<double> threshold_, last_, values_, work_;
+  Aligned<double> threshold_, last_, values_;
   Aligned<int32_t> entries_;
   std::vector<Aligned<double>> sums_;  // by chunk
   const double* x_ = nullptr;

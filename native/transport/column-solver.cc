@@ -38,39 +38,43 @@ class Share {
       : c_(c), largest_(largest), k_(k), q_(q), rho_(rho) {}
 
   double nu = 0;
+  double whole = 0, parts = 0;  // entries with theta = 1, and with 0 < theta < 1
 
   void at(double level) {
     double low = 0, high = kInfinity;
+    bool newton = false;
     for (int round = 0; round < 100; round++) {
+      const double before = whole, beforeParts = parts;
       const Classes found = classify(c_.s, c_.count, largest_, level, (q_ + rho_) / nu, q_ / nu);
-      whole_ = static_cast<double>(found.whole);
-      parts_ = static_cast<double>(found.parts);
+      whole = static_cast<double>(found.whole);
+      parts = static_cast<double>(found.parts);
       wholeSum_ = found.wholeSum;
       partsSum_ = found.partsSum;
-      const double excess = whole_ + (nu * partsSum_ - q_ * parts_) / rho_ - k_;
-      if (std::fabs(excess) <= 1e-14 * k_) return;
+      // A step of Newton's is exact while it meets the same entries.
+      if (newton && whole == before && parts == beforeParts) return;
+      const double excess = whole + (nu * partsSum_ - q_ * parts) / rho_ - k_;
+      if (excess == 0) return;
       (excess > 0 ? high : low) = nu;
-      double next = parts_ > 0 ? (rho_ * (k_ - whole_) + q_ * parts_) / partsSum_ : -1;
-      if (!(next > low && next < high)) next = high < kInfinity ? (low + high) / 2 : 2 * nu;
-      if (next == nu) return;
+      double next = parts > 0 ? (rho_ * (k_ - whole) + q_ * parts) / partsSum_ : -1;
+      newton = next > low && next < high;
+      if (!newton) next = high < kInfinity ? (low + high) / 2 : 2 * nu;
       nu = next;
     }
   }
   // sum t
   double total() const {
-    const double shared = parts_ > 0 ? (k_ - whole_) * partsSum_ / (rho_ * (k_ - whole_) + q_ * parts_) : 0;
+    const double shared = parts > 0 ? (k_ - whole) * partsSum_ / (rho_ * (k_ - whole) + q_ * parts) : 0;
     return wholeSum_ / (q_ + rho_) + shared;
   }
   // How fast sum t falls with the level.
   double slope() const {
-    return whole_ / (q_ + rho_) +
-           (parts_ > 0 ? (k_ - whole_) * parts_ / (rho_ * (k_ - whole_) + q_ * parts_) : 0);
+    return whole / (q_ + rho_) + (parts > 0 ? (k_ - whole) * parts / (rho_ * (k_ - whole) + q_ * parts) : 0);
   }
 
  private:
   const Candidates& c_;
   double largest_, k_, q_, rho_;
-  double whole_ = 0, parts_ = 0, wholeSum_ = 0, partsSum_ = 0;
+  double wholeSum_ = 0, partsSum_ = 0;
 };
 
 }  // namespace
@@ -180,14 +184,16 @@ void ColumnSolver::shared(Candidates c, double largest, double highest, double c
     double low = -kInfinity, high = highest;
     for (int round = 0; round < 100; round++) {
       const double error = share.total() - columnMass;
-      if (std::fabs(error) <= 1e-15 * columnMass) break;
+      if (error == 0) break;
       (error > 0 ? low : high) = level;
       double next = level + error / share.slope();
-      if (!(next > low && next < high))
-        next = low > -kInfinity ? (low + high) / 2 : level - gamma * columnMass;
-      if (next == level) break;
+      const bool newton = next > low && next < high;
+      if (!newton) next = low > -kInfinity ? (low + high) / 2 : level - gamma * columnMass;
       level = next;
+      const double whole = share.whole, parts = share.parts;
       share.at(level);
+      // A step of Newton's is exact while it meets the same entries.
+      if (newton && share.whole == whole && share.parts == parts) break;
     }
   }
   const double nu = share.nu;

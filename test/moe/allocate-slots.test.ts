@@ -62,7 +62,7 @@ describe('moe: allocateSlots', () => {
     expect(allocateSlotsSync(curves, { total: 2, method: 'greedy' }).value).to.equal(16)
   })
 
-  it('on ten synthetic traces: never worse than equally many slots', () => {
+  it('on ten synthetic traces: better than equally many slots', () => {
     for (let seed = 0; seed < 10; seed++) {
       const { trace } = syntheticTrace({
         ...{ tokens: 512, experts: 16, layers: 8, k: 2, seed },
@@ -72,7 +72,7 @@ describe('moe: allocateSlots', () => {
         const { slots: own, value } = allocateSlotsSync(missCurves(trace), { total: 8 * slots, least: 1 })
         const solution = cacheSync(trace, { slots: own, bound: false })
         expect(solution.misses).to.equal(value)
-        expect(solution.misses).to.be.at.most(cacheSync(trace, { slots, bound: false }).misses)
+        expect(solution.misses).to.be.below(cacheSync(trace, { slots, bound: false }).misses)
       }
     }
   })

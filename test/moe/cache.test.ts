@@ -11,6 +11,8 @@ import {
 } from '../../lib/moe/index.js'
 import { expectError, expectRejection, rejection } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
+import { random } from '../helpers/random.js'
+import { solveProgram } from './helpers.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: values that the types forbid.
 type Wrong = any
@@ -139,6 +141,29 @@ describe('moe: cache', () => {
     )
   })
 
+  it('with costs the flow is what a linear program of the kept intervals finds', async () => {
+    const next = random(12)
+    for (const slots of [2, 3, 5]) {
+      const items = Array.from({ length: 90 }, () => Math.floor(9 * next() ** 1.5))
+      const costs = Array.from({ length: 9 }, () => 1 + Math.floor(20 * next()))
+      const intervals = items.flatMap((x, i) => {
+        const j = items.indexOf(x, i + 1)
+        return j < 0 ? [] : [{ i, j, saved: costs[x] }]
+      })
+      const rows = items.map((_, t) => intervals.filter(({ i, j }) => i < t && t < j).map(({ i }) => `x${i}`))
+      const kept = await solveProgram(
+        `Maximize\n obj: ${intervals.map(({ i, saved }) => `+ ${saved} x${i}`).join('\n ')}\nSubject To\n` +
+          rows
+            .flatMap((list, t) => (list.length === 0 ? [] : [` t${t}: ${list.join(' + ')} <= ${slots - 1}\n`]))
+            .join('') +
+          `Bounds\n${intervals.map(({ i }) => ` x${i} <= 1\n`).join('')}End\n`,
+      )
+      const total = items.reduce((sum, x) => sum + costs[x], 0)
+      const solution = cacheSync(traceOf(items, 9), { slots, costs, policy: 'optimal' })
+      expect(solution.value).to.be.closeTo(total - kept, 1e-6)
+    }
+  })
+
   it('with sizes the bound is below what any choice can do, and often near', () => {
     let near = 0
     const problem = fc.record({
@@ -233,9 +258,9 @@ describe('moe: cache', () => {
         expect(rate.belady).to.equal(rate.optimal)
         for (const policy of online) expect(rate.belady).to.be.above(rate[policy])
         expect(rate.lru).to.be.above(rate.lfu + 0.02)
-        expect(rate.lru).to.be.above(rate.static + 0.02)
-        expect(rate.belady).to.be.closeTo(slots === 8 ? 0.965 : 0.85, 0.03)
-        expect(rate.lru).to.be.closeTo(slots === 8 ? 0.945 : 0.765, 0.04)
+        expect(rate.lru).to.be.above(rate.static + 0.01)
+        expect(rate.belady).to.be.closeTo(slots === 8 ? 0.957 : 0.836, 0.03)
+        expect(rate.lru).to.be.closeTo(slots === 8 ? 0.923 : 0.744, 0.04)
       }
     }
   })

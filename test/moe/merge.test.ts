@@ -153,9 +153,9 @@ describe('moe: merge', () => {
   })
 
   it('clusters by each linkage as their definitions say', () => {
-    const points = fc.array(fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 2, maxLength: 2 }), {
-      minLength: 1,
-      maxLength: 8,
+    const points = fc.record({ count: fc.integer({ min: 1, max: 9 }), seed: fc.nat(1e6) }).map(({ count, seed }) => {
+      const next = random(seed)
+      return Array.from({ length: count }, () => [next(), next()])
     })
     const far = (a: number[], b: number[]) => Math.hypot(a[0] - b[0], a[1] - b[1])
     const links = {

@@ -45,6 +45,16 @@ describe('moe: simulate', () => {
     expect(ahead.prefetched).to.deep.equal({ loads: 3, used: 3 })
   })
 
+  it('a load ahead that has not begun gives way to what is needed', () => {
+    // Layer 0 uses expert 0, layer 1 expert 3, but experts 1 and 2 are expected there. Loads take 4 ms.
+    const trace: ExpertTrace = { data: [0, 3], shape: [2, 1, 1], experts: 4 }
+    const prefetch = { layers: 2, tokens: 1, indptr: [0, 0, 2] as Wrong, indices: Int32Array.of(1, 2) }
+    const { time, bytes, prefetched } = simulateSync(trace, { bandwidth: 0.25, expertTime: 1, prefetch })
+    // Expert 0 is there at 4, and done at 5. By then expert 1 is on the link until 8; expert 3 comes before expert 2, at 12.
+    expect([time, bytes]).to.deep.equal([13, 3])
+    expect(prefetched).to.deep.equal({ loads: 1, used: 0 })
+  })
+
   it('without limits every expert is loaded once, and with all the time in the world none is waited for', () => {
     const { trace } = syntheticTrace({ tokens: 100, experts: 6, layers: 3, k: 2, seed: 3 })
     const solution = simulateSync(trace, { bandwidth: 1, expertTime: 0.1 })

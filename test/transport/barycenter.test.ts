@@ -98,6 +98,7 @@ function expectSound(solution: BarycenterSolution, histograms: number[][], toler
   const n = b.length
   expect(b.every((value) => value >= 0 && Number.isFinite(value))).to.equal(true)
   expect(total(b)).to.be.closeTo(mass, 1e-12 * mass)
+  expect(residual).to.be.within(0, 2 + n)
   expect(status === 'converged').to.equal(residual <= tolerance)
   expect(potentials.f.shape).to.deep.equal([histograms.length, n])
   histograms.forEach((a, k) => {
@@ -205,6 +206,29 @@ describe('transport: barycenter', () => {
         expect(distanceL1(fast.barycenter, plain.barycenter)).to.be.below(1e-6)
         expect(fast.iterations).to.be.below(plain.iterations / 2)
         expectSound(fast, histograms, 1e-9)
+      }
+    })
+
+    it('pictures at a small epsilon: tens of iterations, where the published one takes thousands', () => {
+      const n = 32
+      const ring = (x: number, y: number, radius: number) =>
+        normalized(
+          Float64Array.from({ length: n * n }, (_, k) => {
+            const away = Math.hypot(Math.floor(k / n) / (n - 1) - x, (k % n) / (n - 1) - y) - radius
+            return Math.exp(-((away / 0.05) ** 2))
+          }),
+        )
+      const histograms = rows(ring(0.35, 0.35, 0.15), ring(0.6, 0.55, 0.3))
+      for (const debiased of [false, true]) {
+        for (const [epsilon, most] of [
+          [2e-3, 40],
+          [5e-4, 100],
+        ]) {
+          const solution = solve(gridCost([n, n]), histograms, { epsilon, debiased, tolerance: 1e-3 })
+          expect(solution.status).to.equal('converged')
+          expect(solution.iterations).to.be.below(most)
+          expectSound(solution, histograms, 1e-3)
+        }
       }
     })
 

@@ -7,6 +7,7 @@ import {
 } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { expectError, expectRejection, rejection } from '../helpers/errors.js'
+import { linearProgram } from '../helpers/linear-program.js'
 import { naiveSinkhorn } from '../helpers/naive-sinkhorn.js'
 import { random, randomNormal } from '../helpers/random.js'
 import { dot, largestDifference, normalized } from '../helpers/transport.js'
@@ -160,6 +161,39 @@ describe('transport: freeBarycenter', () => {
       expect(solve({ measures }, { epsilon: 0.1, maxIterations: 1 }).points.shape).to.deep.equal([30, 3])
     })
 
+    it('exact, on the line: the mean of the quantiles, after one step', () => {
+      const [n, lambda] = [12, [0.25, 0.75]]
+      const measures = [{ points: cloud(n, 1, 20) }, { points: cloud(n, 1, 21, 3) }]
+      const [p, q] = measures.map(({ points }) => points.data.toSorted())
+      const expected = p.map((v, i) => lambda[0] * v + lambda[1] * q[i])
+      const solution = freeBarycenterSync({ measures, weights: lambda, supportSize: n }, { backend })
+      expect(solution.status).to.equal('converged')
+      expect(solution.iterations).to.be.at.most(2)
+      expect(largestDifference(solution.points.data.toSorted(), expected)).to.be.below(1e-13)
+      const squared = p.map((v, i) => lambda[0] * (v - expected[i]) ** 2 + lambda[1] * (q[i] - expected[i]) ** 2)
+      expect(solution.value).to.be.closeTo(squared.reduce((sum, v) => sum + v, 0) / n, 1e-13)
+    })
+
+    it('exact: its value is that of linear programs (HiGHS), and entropic ones come to it', async () => {
+      const d = 2
+      const measures = [
+        { points: cloud(9, d, 22), weights: weights(9, 23) },
+        { points: cloud(7, d, 24, 1), weights: weights(7, 25) },
+      ]
+      const problem = { measures, weights: [2, 1], initial: cloud(5, d, 26), supportWeights: weights(5, 27) }
+      const solution = await freeBarycenter(problem, { backend, tolerance: 1e-12 })
+      expect(solution.status).to.equal('converged')
+      const [x, b] = [solution.points.data, solution.weights]
+      let value = 0
+      for (const [k, { points, weights: w }] of measures.entries()) {
+        const dense = { n: 5, m: w.length, cost: squares(x, points.data, d), a: b, b: w }
+        value += ((2 - k) / 3) * (await linearProgram(dense)).value
+      }
+      expect(solution.value).to.be.closeTo(value, 1e-9)
+      const entropic = solve({ ...problem, initial: solution.points }, { epsilon: 1e-3 })
+      expect(largestDifference(entropic.points.data, x)).to.be.below(0.02)
+    })
+
     it('points without weight or spread, equal points', () => {
       const measures = [
         { points: [[0], [100], [1]], weights: [1, 0, 1] },
@@ -259,6 +293,7 @@ describe('transport: freeBarycenter', () => {
       wrong({ supportSize: 2, supportWeights: [1] }, {}, 'ERR_SHAPE', /supportWeights: expected 2 weights/)
       wrong({}, { epsilon: 0 }, 'ERR_NOT_POSITIVE', /epsilon: expected a finite number > 0/)
       wrong({}, { method: 'exact' }, 'ERR_OPTION', /method: expected one of/)
+      wrong({}, { epsilon: undefined, method: 'sinkhorn' }, 'ERR_OPTION', /method: expected with epsilon only/)
       wrong({}, { planTolerance: -1 }, 'ERR_OPTION', /planTolerance/)
       wrong({}, { plantolerance: 1 }, 'ERR_OPTION', /did you mean 'planTolerance'/)
       await expectRejection(freeBarycenter({ measures }, { epsilon: -1 }), 'ERR_NOT_POSITIVE', /epsilon/)

@@ -13,6 +13,7 @@ import { forEachBackend } from '../helpers/backends.js'
 import { expectError, refusing } from '../helpers/errors.js'
 import { linearProgram } from '../helpers/linear-program.js'
 import { naiveSinkhorn } from '../helpers/naive-sinkhorn.js'
+import { bordered } from '../helpers/partial.js'
 import { check, checkAsync } from '../helpers/property.js'
 import { fill, random } from '../helpers/random.js'
 import {
@@ -31,20 +32,6 @@ import {
 function uneven(n: number, m: number, seed: number, ratio = 1.5): Dense {
   const dense = randomDense(n, m, seed)
   return { ...dense, b: dense.b.map((w) => ratio * w) }
-}
-
-/** The balanced problem with a node more on each side, which take what stays. */
-function bordered({ n, m, cost, a, b }: Dense, mass: number): Dense {
-  const out = new Float64Array((n + 1) * (m + 1))
-  for (let i = 0; i < n; i++) out.set(cost.subarray(i * m, (i + 1) * m), i * (m + 1))
-  out[out.length - 1] = Infinity
-  return {
-    n: n + 1,
-    m: m + 1,
-    cost: out,
-    a: Float64Array.of(...a, total(b) - mass),
-    b: Float64Array.of(...b, total(a) - mass),
-  }
 }
 
 function expectSound(

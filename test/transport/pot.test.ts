@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
-import { sinkhornNewtonSparseSync, unbalancedSync, wasserstein1dSync } from '../../lib/transport/index.js'
+
+import {
+  emdSync,
+  partialSync,
+  sinkhornNewtonSparseSync,
+  unbalancedSync,
+  wasserstein1dSync,
+} from '../../lib/transport/index.js'
+
 import { forEachBackend } from '../helpers/backends.js'
 import { askPot, type PotAnswer, type PotAnswers, type PotProblem, potProblems } from '../helpers/pot.js'
 
@@ -23,6 +31,8 @@ const exactness: Record<Method, number> = {
 function ours(problem: PotProblem, backend: Backend): PotAnswer | undefined {
   const { a, b } = problem
   switch (problem.method) {
+    case 'emd':
+      return emdSync({ cost: problem.cost, a, b }, { backend })
     case 'line':
       return wasserstein1dSync({ x: problem.x, y: problem.y, a, b }, { order: problem.order, backend })
     case 'sinkhorn':
@@ -35,6 +45,8 @@ function ours(problem: PotProblem, backend: Backend): PotAnswer | undefined {
         { cost: problem.cost, a, b },
         { epsilon: problem.epsilon, marginalPenalty: problem.marginalPenalty, tolerance: 1e-12, backend },
       )
+    case 'partial':
+      return partialSync({ cost: problem.cost, a, b }, { mass: problem.mass, backend })
     default:
       return undefined
   }
@@ -47,7 +59,7 @@ function expectSame(answer: PotAnswer, expected: PotAnswer, method: Method, k: n
 
 describe('transport: the answers of POT', () => {
   forEachBackend((backend) => {
-    for (const method of ['line', 'sinkhorn', 'unbalanced'] as Method[]) {
+    for (const method of ['emd', 'line', 'sinkhorn', 'unbalanced', 'partial'] as Method[]) {
       it(`${method}`, () => {
         let count = 0
         problems.forEach((problem, k) => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { syntheticTrace } from '../../lib/moe/index.js'
 import {
   pointCloud,
   quadraticRegularizedSync,
@@ -9,7 +10,8 @@ import {
   type TransportProblem,
 } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
-import { linearProgram } from '../helpers/linear-program.js'
+import { expectError } from '../helpers/errors.js'
+import { bestAssignment, linearProgram } from '../helpers/linear-program.js'
 import { linearPotentials, quadraticProgram, sparsestBest } from '../helpers/quadratic-program.js'
 import { fill, random, randomNormal } from '../helpers/random.js'
 import { columnCounts, dualAt, exchanged, histograms, quadraticValue, runKernel } from '../helpers/sparsity.js'
@@ -615,6 +617,24 @@ describe('sparsityConstrained', () => {
         }
       })
 
+      it('Adam with steps that turn everything over: as written down from its definition', () => {
+        const wild = randomDense(300, 60, 83)
+        for (let steps = 1; steps <= 8; steps++) {
+          for (const maxNonzeros of [2, 40]) {
+            const rate = { learningRate: 2, maxIterations: steps }
+            const options = { maxNonzeros, gamma: 1, method: 'adam', ...rate, backend } as const
+            const f = fill(300, randomNormal(84 + steps))
+            const g = new Float64Array(60)
+            const expected = naiveAdam(wild, maxNonzeros, 1, 2, steps, f)
+            const start = { ...options, warmStart: { f, g } }
+            expect(sparsityConstrainedSync(asProblem(wild), start).dualValue).to.be.closeTo(expected, 1e-9)
+            const flipped = { ...options, axis: 'rows', warmStart: { f: g, g: f } } as const
+            const rows = sparsityConstrainedSync(asProblem(exchanged(wild)), flipped)
+            expect(rows.dualValue).to.be.closeTo(expected, 1e-9)
+          }
+        }
+      })
+
       it('Adam on the dual', () => {
         const options = { maxNonzeros: 30, gamma: 1, backend } as const
         const best = sparsityConstrainedSync(problem, options)
@@ -743,6 +763,238 @@ describe('sparsityConstrained', () => {
     })
   })
 
+  describe('one entry per line', () => {
+    forEachBackend((backend) => {
+      const single = { maxNonzeros: 1, gamma: 0.4, backend } as const
+
+      it('unregularised transport and a constant, exactly', async () => {
+        for (const seed of [100, 101, 102]) {
+          const dense = randomDense(12, 9, seed)
+          const { value } = await linearProgram(dense)
+          for (const [axis, lines] of [
+            ['columns', dense.b],
+            ['rows', dense.a],
+          ] as const) {
+            for (const formulation of ['semidual', 'dual'] as const) {
+              const quadratic = sparsityConstrainedSync(asProblem(dense), { ...single, axis, formulation })
+              expect(quadratic.exact).to.equal(true)
+              expect(quadratic.note).to.match(/unregularised transport/)
+              const squares = total(lines.map((w) => 0.5 * 0.4 * w * w))
+              expect(quadratic.dualValue).to.be.closeTo(value + squares, 1e-9)
+              expect(quadratic.stages).to.have.length(1)
+              expect(quadratic.stages[0]).to.include({ maxNonzeros: 1, smoothing: 0 })
+              expect(quadratic.stages[0].iterations).to.equal(quadratic.iterations)
+              const entropic = sparsityConstrainedSync(asProblem(dense), {
+                ...{ ...single, axis, formulation, regularizer: 'entropy' },
+              })
+              const entropies = total(lines.map((w) => 0.4 * w * (Math.log(w) - 1)))
+              expect(entropic.dualValue).to.be.closeTo(value + entropies, 1e-9)
+              // The optimal plan has more entries than that: the bound is exact, the plan misses its marginals.
+              expect(quadratic.status).to.equal('stalled')
+              expect(quadratic.tieColumns.length).to.be.above(0)
+              if (axis === 'columns') expectSound(quadratic, dense, 1)
+            }
+          }
+        }
+      })
+
+      it('the best plan, where the transport plan has one entry per line', () => {
+        for (const seed of [103, 104]) {
+          const dense = randomDense(7, 7, seed, 'equal')
+          for (const axis of ['columns', 'rows'] as const) {
+            const solution = sparsityConstrainedSync(asProblem(dense), { ...single, axis })
+            expectSound(solution, dense, 1)
+            expect(solution.status).to.equal('converged')
+            expect(solution.gap).to.be.closeTo(0, 1e-14)
+            expect(solution.value).to.be.closeTo(bestAssignment(dense.cost, 7), 1e-14)
+            expect([...solution.nonzeros]).to.deep.equal([1, 1, 1, 1, 1, 1, 1])
+          }
+        }
+        // One source serves several targets.
+        const b = [0.1, 0.2, 0.3, 0.4]
+        const cost = [
+          [1, 0, 0, 1],
+          [0, 1, 1, 0],
+        ]
+        const shared = sparsityConstrainedSync({ cost, a: [0.5, 0.5], b }, { ...single, repair: 'flow' })
+        expect(shared.status).to.equal('converged')
+        expect(shared.repaired).to.equal(true)
+        expect([...shared.plan().data]).to.deep.equal([0, 0.2, 0.3, 0, 0.1, 0, 0, 0.4])
+      })
+
+      it('with weights of zero, forbidden arcs, and points', async () => {
+        const dense = randomDense(8, 8, 105, 'equal')
+        const cost = dense.cost.map((c, k) => (k % 3 === 1 && k % 9 !== 0 ? Number.POSITIVE_INFINITY : c))
+        const a = dense.a.map((w, i) => (i === 2 ? 0 : (8 * w) / 7))
+        const b = dense.b.map((w, j) => (j === 5 ? 0 : (8 * w) / 7))
+        const problem = { ...dense, cost, a, b }
+        const { value } = await linearProgram({ ...problem, ...withoutZeros(problem) })
+        const solution = sparsityConstrainedSync(asProblem(problem), single)
+        expectSound(solution, problem, 1)
+        expect(solution.status).to.equal('converged')
+        expect(solution.value).to.be.closeTo(value, 1e-9)
+        const x = { data: fill(20, random(106)), shape: [10, 2] }
+        const y = { data: fill(20, random(107)), shape: [10, 2] }
+        const points = sparsityConstrainedSync({ cost: pointCloud(x, y) }, single)
+        const matrix = distances(x.data, y.data, 'sqeuclidean')
+        const same = sparsityConstrainedSync({ cost: { data: matrix, shape: [10, 10] } }, single)
+        expect(points.dualValue).to.be.closeTo(same.dualValue, 1e-12)
+        expect(points.status).to.equal('converged')
+        expect(points.value).to.be.closeTo(dot(points.plan().data, matrix), 1e-12)
+      })
+
+      it('by descent where that is asked for', () => {
+        const dense = randomDense(10, 10, 108)
+        const adam = sparsityConstrainedSync(asProblem(dense), { ...single, method: 'adam' })
+        expect(adam.exact).to.equal(undefined)
+        expect(adam.iterations).to.equal(500)
+      })
+
+      it('time is up, or there is no plan', () => {
+        const dense = randomDense(300, 300, 109)
+        const solution = sparsityConstrainedSync(asProblem(dense), { ...single, timeLimit: 1e-6 })
+        expect(solution.status).to.equal('time-limit')
+        expect(solution.exact).to.equal(undefined)
+        expect(Math.max(...solution.nonzeros)).to.equal(1)
+        const cost = [
+          [1, Number.POSITIVE_INFINITY],
+          [1, Number.POSITIVE_INFINITY],
+        ]
+        expectError(() => sparsityConstrainedSync({ cost }, single), 'ERR_INFEASIBLE', /^cost: expected allowed/)
+      })
+    })
+  })
+
+  describe('repair by flow', () => {
+    forEachBackend((backend) => {
+      it('equal weights: exact marginals with no more entries, within the gap of the best', async () => {
+        for (const [seed, maxNonzeros] of [
+          [1, 2],
+          [1, 3],
+          [2, 2],
+          [3, 3],
+        ]) {
+          const dense = randomDense(40, 40, seed, 'equal')
+          for (const axis of ['columns', 'rows'] as const) {
+            const options = { maxNonzeros, gamma: 3, axis, backend } as const
+            const before = sparsityConstrainedSync(asProblem(dense), options)
+            const after = sparsityConstrainedSync(asProblem(dense), { ...options, repair: 'flow' })
+            expect(before.status).to.equal('stalled')
+            expect(after.repaired).to.equal(true)
+            expect(after.repairFailure).to.equal(undefined)
+            expect(after.dualValue).to.equal(before.dualValue)
+            expect(after.rowError + after.columnError).to.be.below(1e-14)
+            const { data: plan } = after.plan()
+            expect(distanceL1(rowSums(plan, 40, 40), dense.a)).to.be.below(1e-14)
+            expect(distanceL1(columnSums(plan, 40, 40), dense.b)).to.be.below(1e-14)
+            expect(after.value).to.be.closeTo(dot(plan, dense.cost), 1e-13)
+            expect(after.primalValue).to.be.closeTo(quadraticValue(dense, plan, 3), 1e-13)
+            expect(after.gap).to.be.at.least(0)
+            const counts = columnCounts(axis === 'rows' ? transposed(plan, 40, 40) : plan, 40, 40)
+            expect([...after.nonzeros]).to.deep.equal(counts)
+            expect(Math.max(...counts)).to.be.at.most(maxNonzeros)
+            expect(after.value).to.be.at.least((await linearProgram(dense)).value - 1e-9)
+          }
+        }
+      }).timeout(20_000)
+
+      it('the cheapest flow on the support (HiGHS)', async () => {
+        const dense = randomDense(6, 6, 111, 'equal')
+        const options = { maxNonzeros: 2, gamma: 20, backend } as const
+        const after = sparsityConstrainedSync(asProblem(dense), { ...options, repair: 'flow' })
+        expect(after.repaired).to.equal(true)
+        const { f, g } = after.potentials
+        // The support from its definition: what is within 0.2 % of the second largest excess of its column.
+        const cost = dense.cost.map((c, k) => {
+          const excess = (i: number) => f[i] + g[k % 6] - dense.cost[i * 6 + (k % 6)]
+          const order = [0, 1, 2, 3, 4, 5].map(excess).sort((x, y) => y - x)
+          return excess(Math.floor(k / 6)) >= 0.998 * Math.max(order[1], 0) - 1e-12 ? c : Number.POSITIVE_INFINITY
+        })
+        expect(after.value).to.be.closeTo((await linearProgram({ ...dense, cost })).value, 1e-9)
+      })
+
+      it('says why where it cannot be', () => {
+        const bins = sparsityConstrainedSync(asProblem(histograms()), {
+          maxNonzeros: 2,
+          gamma: 1,
+          repair: 'flow',
+          backend,
+        })
+        expect(bins).to.include({ repaired: false, repairFailure: 'infeasible' })
+        expectSound(bins, histograms(), 2)
+        const dense = randomDense(40, 40, 0)
+        const many = sparsityConstrainedSync(asProblem(dense), { maxNonzeros: 2, gamma: 2, repair: 'flow', backend })
+        expect(many).to.include({ repaired: false, repairFailure: 'cardinality' })
+        expectSound(many, dense, 2)
+      })
+
+      it('leaves a plan that has converged as it is', () => {
+        const dense = randomDense(20, 20, 112)
+        const options = { gamma: 1, backend } as const
+        const plain = quadraticRegularizedSync(asProblem(dense), options)
+        const repaired = quadraticRegularizedSync(asProblem(dense), { ...options, repair: 'flow' })
+        expect(repaired.repaired).to.equal(true)
+        expect([...repaired.plan().data]).to.deep.equal([...plain.plan().data])
+      })
+
+      it('with weights of zero, of points', () => {
+        const x = { data: fill(24, random(113)), shape: [12, 2] }
+        const y = { data: fill(20, random(114)), shape: [10, 2] }
+        const a = Float64Array.from({ length: 12 }, (_, i) => (i < 2 ? 0 : 0.1))
+        const b = new Float64Array(10).fill(0.1)
+        const options = { maxNonzeros: 2, gamma: 30, repair: 'flow', backend } as const
+        const solution = sparsityConstrainedSync({ cost: pointCloud(x, y), a, b }, options)
+        expect(solution.repaired).to.equal(true)
+        const { data: plan } = solution.plan()
+        expect(distanceL1(rowSums(plan, 12, 10), a)).to.be.below(1e-14)
+        expect(distanceL1(columnSums(plan, 12, 10), b)).to.be.below(1e-14)
+        expect(solution.value).to.be.closeTo(dot(plan, distances(x.data, y.data, 'sqeuclidean')), 1e-12)
+      })
+    })
+  })
+
+  describe('routing 1024 tokens to 16 experts', () => {
+    forEachBackend((backend) => {
+      const route = (seed: number, maxNonzeros: number, gamma: number, repair: 'none' | 'flow' = 'none') => {
+        const { scores } = syntheticTrace({ tokens: 1024, experts: 16, seed })
+        const cost = { data: scores.data.map((score) => -score), shape: [1024, 16] }
+        const solution = sparsityConstrainedSync({ cost }, { maxNonzeros, gamma, repair, backend })
+        const { indptr, data } = solution.sparsePlan()
+        const uncovered = indptr.subarray(1).filter((end, t) => end === indptr[t]).length
+        return { solution, uncovered: uncovered / 1024, experts: data.length / 1024 }
+      }
+
+      it('as few tokens per expert as asked for, nearly all tokens covered', () => {
+        for (const seed of backend === 'native' ? [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [1, 2]) {
+          const results = [64, 128, 160].map((k) => route(seed, k, 100))
+          results.forEach(({ solution }, at) => {
+            expect(Math.max(...solution.nonzeros)).to.be.at.most([64, 128, 160][at])
+            expect(solution.rowError).to.be.at.most([0.012, 0.05, 0.04][at])
+          })
+          const [few, some, more] = results
+          expect(few.uncovered).to.be.at.most(0.003)
+          expect(some.uncovered + more.uncovered).to.equal(0)
+          expect(few.solution.value).to.be.below(some.solution.value)
+          expect(some.solution.value).to.be.below(more.solution.value)
+          expect(few.experts).to.be.at.most(1)
+          expect(some.experts).to.be.within(1.5, 1.95)
+          expect(more.experts).to.be.within(some.experts, 2.2)
+          const sharp = route(seed, 96, 1)
+          expect(sharp.solution.rowError).to.be.at.most(1e-3)
+          expect(sharp.experts).to.be.within(1, 1.06)
+        }
+      }).timeout(60_000)
+
+      it('with 64 tokens each: the best assignment, and its proof', () => {
+        const { solution, experts } = route(1, 64, 100, 'flow')
+        expect(solution.repaired).to.equal(true)
+        expect(experts).to.equal(1)
+        expect([...solution.nonzeros]).to.deep.equal(new Array(16).fill(64))
+        expect(solution.gap).to.be.within(-1e-12, 1e-6)
+      })
+    })
+  })
+
   it('off the event loop the same as here', async () => {
     const problem = asProblem(randomDense(50, 40, 90))
     for (const backend of ['native', 'portable'] as const) {
@@ -753,6 +1005,60 @@ describe('sparsityConstrained', () => {
     }
   })
 })
+
+/** The semi-dual and its supergradient, column by column, with a sort. */
+function naiveSemiDual({ m, cost, a, b }: Dense, k: number, gamma: number, f: Float64Array) {
+  const slope = a.slice()
+  let value = dot(a, f)
+  for (let j = 0; j < m; j++) {
+    const s = f.map((x, i) => x - cost[i * m + j])
+    const order = [...s.keys()].sort((p, q) => s[q] - s[p] || p - q).slice(0, k)
+    let sum = 0
+    let level = 0
+    order.forEach((i, r) => {
+      sum += s[i]
+      const next = (sum - gamma * b[j]) / (r + 1)
+      if (s[i] > next) level = next
+    })
+    for (const i of order) {
+      const t = Math.max(0, s[i] - level) / gamma
+      slope[i] -= t
+      value -= s[i] * t - 0.5 * gamma * t * t
+    }
+  }
+  return { value, slope }
+}
+
+/** Adam's best dual value in that many steps, which fall to zero. */
+function naiveAdam(dense: Dense, k: number, gamma: number, learningRate: number, steps: number, from: Float64Array) {
+  const f = from.slice()
+  const first = new Float64Array(dense.n)
+  const second = new Float64Array(dense.n)
+  const range = Math.max(...dense.cost) - Math.min(...dense.cost)
+  let best = Number.NEGATIVE_INFINITY
+  for (let t = 0; t <= steps; t++) {
+    const { value, slope } = naiveSemiDual(dense, k, gamma, f)
+    best = Math.max(best, value)
+    const step = learningRate * range * (1 - t / steps)
+    for (let i = 0; i < f.length; i++) {
+      first[i] = 0.9 * first[i] + 0.1 * slope[i]
+      second[i] = 0.999 * second[i] + 0.001 * slope[i] ** 2
+      const [m, v] = [first[i] / (1 - 0.9 ** (t + 1)), second[i] / (1 - 0.999 ** (t + 1))]
+      f[i] += (step * m) / (Math.sqrt(v) + 1e-8 / dense.n)
+    }
+  }
+  return best
+}
+
+/** Costs so high at nodes without weight that they play no part, for a solver that wants all of them. */
+function withoutZeros({ n, m, cost, a, b }: Dense): Pick<Dense, 'cost'> {
+  return {
+    cost: Float64Array.from({ length: n * m }, (_, k) => {
+      const idle = a[Math.floor(k / m)] === 0 || b[k % m] === 0
+      return idle ? 0 : cost[k]
+    }),
+  }
+}
 
 function distances(x: Float64Array, y: Float64Array, metric: 'sqeuclidean' | 'euclidean' | 'cityblock' | 'cosine') {
   const [n, m] = [x.length / 2, y.length / 2]

@@ -72,6 +72,7 @@ describe('sparsityConstrained: bad input', () => {
         ['regularizer', 'quadratik', 'quadratic'],
         ['regularizer', 'entropic', 'entropy'],
         ['repair', 'rounding', 'round'],
+        ['repair', 'flows', 'flow'],
       ]) {
         const message = new RegExp(`^${name}: expected one of .+, got '${wrong}'; did you mean '${meant}'\\?$`)
         await refuses(good(), { ...options, [name]: wrong }, 'ERR_OPTION', message)
@@ -250,7 +251,7 @@ describe('sparsityConstrained: bad input', () => {
 
 describe('sparsityConstrained: how it runs', () => {
   forEachBackend((backend) => {
-    const dense = randomDense(300, 250, 3)
+    const dense = randomDense(1500, 1200, 3)
     const problem = asProblem(dense)
     const long = { maxNonzeros: 3, gamma: 1, tolerance: 0, maxIterations: 100_000, backend } as const
 

@@ -98,6 +98,16 @@ const cases: Case[] = [
     problem: { cost: pointCloud(cloud(30, 2), cloud(20, 2)) },
     options: { maxNonzeros: 3, method: 'stochastic', maxIterations: 300, batchSize: 3, axis: 'rows', seed: 2n ** 63n },
   },
+  {
+    name: 'ties, a few iterations of each stage',
+    problem: asProblem(randomDense(400, 60, 12)),
+    options: { maxNonzeros: 3, gamma: 20, maxIterations: 6 },
+  },
+  {
+    name: 'ties, a few iterations of each stage of the dual',
+    problem: asProblem(randomDense(60, 300, 13)),
+    options: { maxNonzeros: 3, gamma: 20, maxIterations: 6, formulation: 'dual', axis: 'rows' },
+  },
   { name: 'ties', problem: asProblem(histograms()), options: { maxNonzeros: 3, gamma: 1 }, loose: 1e-6 },
   {
     name: 'ties, halving',

@@ -1,7 +1,9 @@
 import { type CostData, metrics, type PlanData, type SolveSettings, type TransportKernels } from '../kernels.js'
 import { assignmentArguments } from './assignment.js'
 import { nativeBarycenter } from './barycenter.js'
+import { nativeExact } from './exact.js'
 import { nativeGromov } from './gromov.js'
+import { joined } from './joined.js'
 import { nativeLightBridge } from './light-bridge.js'
 import { nativeLine } from './line.js'
 import { nativeLowRank } from './low-rank.js'
@@ -37,17 +39,6 @@ function shortParameters(cost: CostData, epsilon: number, threads: number, extra
   return parameters(cost, { epsilon, tolerance: extra }, threads)
 }
 
-/** One behind the other: reading one long array natively is quicker than many short ones. */
-function joined(arrays: Float64Array[]): Float64Array {
-  const all = new Float64Array(arrays.reduce((total, array) => total + array.length, 0))
-  let start = 0
-  for (const array of arrays) {
-    all.set(array, start)
-    start += array.length
-  }
-  return all
-}
-
 export function nativeTransport(runtime: Runtime, room: Exports): TransportKernels {
   const solver = (name: 'sinkhorn' | 'sinkhornNewtonSparse') =>
     nativeKernel<Parameters<TransportKernels['sinkhorn']['runSync']>[0]>(runtime, room[name], (job) => {
@@ -65,6 +56,7 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
       ]
     })
   return {
+    ...nativeExact(runtime, room),
     ...nativeLine(runtime, room),
     ...nativeBarycenter(runtime, room),
     ...nativeGromov(runtime, room),

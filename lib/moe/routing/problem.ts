@@ -7,7 +7,16 @@ import { flag, oneOf, positive, type SolverOptions, whole } from '../../core/opt
 import { readCapacity, totalOf } from '../capacity.js'
 import { moeRunNames } from '../checks.js'
 
-export const routeMethods = ['exact', 'dual', 'sinkhorn', 'expert-choice', 'greedy', 'topk-drop', 'topk'] as const
+export const routeMethods = [
+  'exact',
+  'dual',
+  'sinkhorn',
+  'sparse-ot',
+  'expert-choice',
+  'greedy',
+  'topk-drop',
+  'topk',
+] as const
 export type RouteMethod = (typeof routeMethods)[number]
 
 export interface RouteOptions extends Pick<SolverOptions, 'timeLimit' | 'signal' | 'onProgress' | 'backend'> {
@@ -21,17 +30,20 @@ export interface RouteOptions extends Pick<SolverOptions, 'timeLimit' | 'signal'
   partial?: boolean
   /**
    * `'exact'` (default): the best routing there is. `'dual'`: prices of the experts, what tokens choose at them, and repairs.
-   * `'sinkhorn'`: entropic balancing, then the k best. `'greedy'`: all pairs by score. `'expert-choice'`: every expert takes
+   * `'sinkhorn'`: entropic balancing, then the k best. `'sparse-ot'`: a transport plan with few tokens for each expert, its
+   * largest entries, and repairs. `'greedy'`: all pairs by score. `'expert-choice'`: every expert takes
    * its best tokens. `'topk-drop'`: the k best of each token, in order, while there is room. `'topk'`: without capacities.
    */
   method?: RouteMethod
   /** How `'dual'` descends: `'coordinate'` (default) or `'subgradient'`. */
   steps?: 'coordinate' | 'subgradient'
-  /** Most sweeps of `'dual'` (default 200; subgradient 2000) or iterations of `'sinkhorn'` (default 1000). */
+  /** Most sweeps of `'dual'` (default 200; subgradient 2000), iterations of `'sinkhorn'` (1000) or `'sparse-ot'` (500). */
   maxIterations?: number
   /** Entropic strength of `'sinkhorn'`. Default: the standard deviation of the scores; less makes the second
    * choices poor, as the balancing gives a token's whole mass to its first. */
   epsilon?: number
+  /** Strength of the quadratic term of `'sparse-ot'`. Default: as in `sparsityConstrained`. */
+  gamma?: number
   /** Also find the least upper bound of all routings; costs as much as `'exact'`. Default true. */
   bound?: boolean
 }
@@ -54,17 +66,18 @@ export interface CheckedRoute {
   steps: 'coordinate' | 'subgradient'
   maxIterations: number
   epsilon: number | undefined
+  gamma: number | undefined
   bound: boolean
 }
 
 const names: ReadonlySet<string> = new Set([
   ...moeRunNames,
-  ...['k', 'capacity', 'capacityFactor', 'partial', 'method', 'steps', 'maxIterations', 'epsilon', 'bound'],
+  ...['k', 'capacity', 'capacityFactor', 'partial', 'method', 'steps', 'maxIterations', 'epsilon', 'gamma', 'bound'],
 ])
 const stepKinds = ['coordinate', 'subgradient'] as const
 
 /** Methods that put every token in its k places, and so need that there is room. */
-const filling: ReadonlySet<RouteMethod> = new Set(['exact', 'dual'])
+const filling: ReadonlySet<RouteMethod> = new Set(['exact', 'dual', 'sparse-ot'])
 
 export function checkRoute(scores: MatrixLike, options: RouteOptions): CheckedRoute {
   const { control, backend } = checkRunOptions(options, names, '{ k, … }')
@@ -72,8 +85,10 @@ export function checkRoute(scores: MatrixLike, options: RouteOptions): CheckedRo
   const steps = oneOf('steps', options.steps, stepKinds, 'coordinate')
   only('steps', options.steps, method, ['dual'])
   only('epsilon', options.epsilon, method, ['sinkhorn'])
-  only('maxIterations', options.maxIterations, method, ['dual', 'sinkhorn'])
-  const defaultIterations = method === 'sinkhorn' ? 1000 : steps === 'coordinate' ? 200 : 2000
+  only('gamma', options.gamma, method, ['sparse-ot'])
+  only('maxIterations', options.maxIterations, method, ['dual', 'sinkhorn', 'sparse-ot'])
+  const dualIterations = steps === 'coordinate' ? 200 : 2000
+  const defaultIterations = method === 'sinkhorn' ? 1000 : method === 'sparse-ot' ? 500 : dualIterations
   const problem = readProblem(scores, options)
   const { tokens, experts, k, capacity, partial } = problem
   const room = totalOf(capacity)
@@ -91,6 +106,7 @@ export function checkRoute(scores: MatrixLike, options: RouteOptions): CheckedRo
     steps,
     maxIterations: whole('maxIterations', options.maxIterations, defaultIterations, 1),
     epsilon: options.epsilon === undefined ? undefined : positive('epsilon', options.epsilon),
+    gamma: options.gamma === undefined ? undefined : positive('gamma', options.gamma),
     bound: flag('bound', options.bound, true),
   }
 }

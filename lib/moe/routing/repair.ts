@@ -5,7 +5,8 @@ import type { Routing } from './routing.js'
 
 /**
  * Moves tokens off experts that have too many, each to the best expert with room that it does without, those first that
- * lose least by it; a token with nowhere to go is dropped. Then tokens that are short of experts take what is left.
+ * lose least by it; a token with nowhere to go is dropped. Then tokens that are short of experts take what is left, the
+ * best pairs first.
  */
 export function* repair(problem: RouteProblem, routing: Routing, monitor: Monitor): Generator<void, void, void> {
   const { tokens, experts, k, scores, capacity, partial } = problem
@@ -50,12 +51,25 @@ export function* repair(problem: RouteProblem, routing: Routing, monitor: Monito
       if (monitor.due()) yield
     }
   }
+  // Places left open: the best pair of such a token and an expert with room, then the next.
+  const wanted = new Int32Array(tokens)
+  const open = new Heap((t, u) => {
+    const [x, y] = [score(t, wanted[t]), score(u, wanted[u])]
+    return x > y || (x === y && t < u)
+  })
+  const offer = (t: number) => {
+    if (routing.count(t) === k) return
+    wanted[t] = bestWithRoom(t)
+    if (wanted[t] >= 0 && !(partial && score(t, wanted[t]) < 0)) open.push(t)
+  }
   for (let t = 0; t < tokens; t++) {
-    while (routing.count(t) < k) {
-      const e = bestWithRoom(t)
-      if (e < 0 || (partial && score(t, e) < 0)) break
-      routing.add(t, e)
-    }
+    offer(t)
+    if (monitor.due()) yield
+  }
+  while (open.size > 0) {
+    const t = open.pop()
+    if (routing.load[wanted[t]] < capacity[wanted[t]]) routing.add(t, wanted[t])
+    offer(t)
     if (monitor.due()) yield
   }
 }

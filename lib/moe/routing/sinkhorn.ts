@@ -4,6 +4,7 @@ import { sinkhorn, sinkhornSync, type TransportSolution } from '../../transport/
 import { totalOf } from '../capacity.js'
 import { inKernel, inSteps, type Stages } from '../stages.js'
 import { largest } from '../synthetic-trace.js'
+import { limited } from './limited.js'
 import type { CheckedRoute, RouteProblem } from './problem.js'
 import { Routing } from './routing.js'
 
@@ -43,14 +44,6 @@ export function* balanced(checked: CheckedRoute): Stages<Balanced> {
   yield* inKernel(kernel, job)
   const solution = job.solution as TransportSolution
   return { solution, routing: yield* inSteps((monitor) => takeBest(problem, solution.potentials.g, monitor)) }
-}
-
-function limited({ timeLimit, signal, onProgress }: Parameters<Kernel<unknown>['run']>[1]) {
-  return {
-    timeLimit: timeLimit === Number.POSITIVE_INFINITY ? undefined : Math.max(1e-3, timeLimit),
-    signal,
-    onProgress,
-  }
 }
 
 function* defaultEpsilon(scores: Float64Array, monitor: Monitor): Generator<void, number, void> {

@@ -4,8 +4,15 @@ import { Coordinates } from '../../backend/portable/transport/light-bridge/coord
 import { type BridgeData, type FitJob, fitStatuses } from '../../backend/transport-light-bridge.js'
 import type { MatrixLike } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
+import { logSumExp } from './mixture.js'
 import { fittedBridge, type LightBridgeSolution } from './model.js'
-import { type CheckedOptions, checkOptions, type LightBridgeOptions, paperLearningRate } from './options.js'
+import {
+  adaptiveLearningRate,
+  type CheckedOptions,
+  checkOptions,
+  type LightBridgeOptions,
+  paperLearningRate,
+} from './options.js'
 import type { Points } from './points.js'
 import {
   type CheckedProblem,
@@ -15,7 +22,8 @@ import {
   type Sampler,
   type SamplerSync,
 } from './problem.js'
-import { firstParameters } from './start.js'
+import { differentRows, firstParameters } from './start.js'
+import { children } from './streams.js'
 import { standardize, type Transform, toStandard } from './transform.js'
 
 /** Rows that loss and residual are measured on, and that L-BFGS works on. */
@@ -26,6 +34,7 @@ const batchesPerPart = 64
 const partsPerCheck = 8
 /** Least S_k over the smaller of 1 and variance / epsilon. */
 const leastScale = 1e-6
+const longestHistory = 1_000_000
 const progressInterval = 50
 
 /** What the fit needs next: batches of samplers, or a run of the kernel, during which the next batches may be made. */
@@ -83,9 +92,10 @@ function askSync(checked: CheckedProblem, count: number): Batches {
   const { source, target } = checked as Extract<CheckedProblem, { kind: 'samplers' }>
   const once = (name: string, sampler: Sampler): MatrixLike => {
     const points = sampler(count)
-    if (!(points instanceof Promise)) return points
-    points.catch(() => {})
-    throw new ExtremaError('ERR_ORACLE', `${name}(${count}): expected points from a synchronous call, got a Promise`)
+    const { then } = (points ?? {}) as Partial<Promise<unknown>>
+    if (typeof then !== 'function') return points as MatrixLike
+    Promise.resolve(points).catch(() => {}) // its failure is of no interest any more
+    throw new ExtremaError('ERR_ORACLE', `${name}: expected a sampler for a synchronous call, got a Promise from it`)
   }
   return [once('source', source), once('target', target)]
 }
@@ -117,8 +127,8 @@ function steps(prepared: Prepared): Fit {
 function* fitPoints(prepared: Prepared, source: Points, target: Points): Fit {
   const { options } = prepared
   const state = new State(prepared, source, target)
-  const sourceOrder = options.random.split(0).permutation(source.rows)
-  const targetOrder = options.pairedRows ? sourceOrder : options.random.split(1).permutation(target.rows)
+  const sourceOrder = options.random.split(children.source).permutation(source.rows)
+  const targetOrder = options.pairedRows ? sourceOrder : options.random.split(children.target).permutation(target.rows)
   const { batchSize } = options
   const data = {
     source: arrange(source, state.transform.source, state.transform.scale, sourceOrder, batchSize),
@@ -174,7 +184,7 @@ function arrange(
   return { points, rows, evaluated: Math.min(rows, mostEvaluated) }
 }
 
-/** Ratios of epsilon to the variance of the data for which exponents keep their digits. */
+/** Of epsilon to the variance of the data: below, exponents would lose their digits. */
 const leastRatio = 1e-9
 
 /** A fit under way. */
@@ -199,9 +209,9 @@ class State {
     this.#prepared = prepared
     this.transform = standardize(source, target, options.epsilon)
     const epsilon = options.epsilon / this.transform.scale ** 2
-    if (!(epsilon >= leastRatio && epsilon <= 1 / leastRatio)) {
-      const range = `${leastRatio} to ${1 / leastRatio} times the variance of the data (${this.transform.scale ** 2})`
-      throw new ExtremaError('ERR_OPTION', `epsilon: expected ${range}, got ${options.epsilon}`)
+    if (!(epsilon >= leastRatio)) {
+      const least = `at least ${leastRatio} times the variance of the data (${this.transform.scale ** 2})`
+      throw new ExtremaError('ERR_OPTION', `epsilon: expected ${least}, got ${options.epsilon}`)
     }
     if (epsilon < 1e-3) {
       this.#warnings.push(
@@ -209,10 +219,11 @@ class State {
           'few of them get gradients; expect to need more components and iterations, or a larger epsilon',
       )
     }
-    let { components } = options
-    if (components > target.rows) {
-      this.#warnings.push(`components: ${components} are more than the ${target.rows} target points; reduced to these`)
-      components = target.rows
+    const components = differentRows(target.data, target.columns, options.components).length
+    if (components < options.components) {
+      this.#warnings.push(
+        `components: ${options.components} are more than the ${components} different target points; reduced to these`,
+      )
     }
     this.shape = { components, dimension: source.columns, full: options.full, epsilon }
     this.#floor = leastScale * Math.min(1, 1 / epsilon)
@@ -220,7 +231,7 @@ class State {
       const least = (2 * this.#floor).toPrecision(3)
       throw new ExtremaError('ERR_OPTION', `initialScale: expected at least ${least}, got ${options.initialScale}`)
     }
-    const streams = [3, 4].map((child) => options.random.split(child).state())
+    const streams = [children.matching, children.evaluation].map((child) => options.random.split(child).state())
     this.#draws = Uint32Array.from(streams.flatMap(({ key, counter }) => [...key, ...counter]))
   }
 
@@ -233,10 +244,10 @@ class State {
       initialization: options.initialization,
       scale: options.initialScale,
       floor: this.#floor,
-      random: options.random.split(2),
+      random: options.random.split(children.start),
     })
     this.#moments = new Float64Array(method === 'adam' ? 2 * this.#theta.length : 1)
-    this.#history = new Float64Array(this.total)
+    this.#history = new Float64Array(Math.min(this.total, longestHistory))
   }
 
   request(
@@ -252,7 +263,8 @@ class State {
       floor: this.#floor,
       method: this.#method,
       matching: options.matching,
-      learningRate: options.learningRate ?? (adaptive ? 0.01 : paperLearningRate(this.shape.epsilon)),
+      learningRate:
+        options.learningRate ?? (adaptive ? adaptiveLearningRate(this.shape) : paperLearningRate(this.shape.epsilon)),
       cosine: adaptive,
       batch: options.batchSize,
       total: this.total,
@@ -261,7 +273,7 @@ class State {
       draws: this.#draws,
       theta: this.#theta,
       moments: this.#moments,
-      history: this.#history.subarray(part.first, part.first + part.iterations),
+      history: part.first < longestHistory ? this.#history.subarray(part.first) : new Float64Array(1),
       report: this.#report,
     }
     const timeLimit = Math.max(0, control.timeLimit - (performance.now() - start))
@@ -301,6 +313,9 @@ class State {
       )
     }
     const mixture = new Coordinates(this.shape, this.#floor).expand(this.#theta)
+    // Only ratios of the weights matter.
+    const total = logSumExp(mixture.logWeights)
+    mixture.logWeights = mixture.logWeights.map((value) => value - total)
     const { epsilon, threads } = options
     return fittedBridge(
       { epsilon, transform: this.transform, mixture, threads, backend: chosen.name },

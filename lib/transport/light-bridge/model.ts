@@ -1,14 +1,14 @@
 import { kernels } from '../../backend/index.js'
 import { checkRunOptions } from '../../backend/options.js'
-import type { BridgeMixture } from '../../backend/transport-light-bridge.js'
 import type { NdArray } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { checkNames, describe, type Progress, whole } from '../../core/options.js'
 import type { Solution } from '../../core/solution.js'
 import { type Generator, generator } from '../../random/index.js'
 import { type LightBridgeJson, toJson } from './json.js'
-import { conditionalCovariance, logSumExp, type Model, meansOf, squareOf, userParameters } from './mixture.js'
+import { conditionalCovariance, type Model, meansOf, squareOf, userParameters } from './mixture.js'
 import { type PointsLike, type Query, readQuery } from './points.js'
+import { children } from './streams.js'
 import { fromStandard, meanAt, toStandard } from './transform.js'
 
 /** v(x1) = sum_k alpha_k N(x1 | r_k, epsilon S_k), in the units of the data. */
@@ -94,7 +94,7 @@ export interface LightBridge {
 export interface LightBridgeSolution extends LightBridge, Solution {
   /** KL(pi* ‖ pi) up to a constant of the data, on up to 20,000 (standardised) points of each side; of matching its own loss. */
   loss: number
-  /** The loss of each iteration: of its minibatch, or with L-BFGS of all points. */
+  /** The loss of each iteration (the first million): of its minibatch, or with L-BFGS of all points. */
   history: Float64Array
   /** What was changed or may be wrong, in words. */
   warnings: string[]
@@ -117,16 +117,13 @@ class FittedBridge implements LightBridge {
   readonly #scales: Float64Array
 
   constructor(model: Model) {
-    const { components, dimension, full, logWeights } = model.mixture
+    const { components, dimension, full } = model.mixture
     this.epsilon = model.epsilon
     this.dimension = dimension
     this.components = components
     this.covariance = full ? 'full' : 'diagonal'
-    // Only ratios of the weights matter.
-    const total = logSumExp(logWeights)
-    const mixture: BridgeMixture = { ...model.mixture, logWeights: logWeights.map((value) => value - total) }
-    this.#model = { ...model, mixture }
-    this.#scales = squareOf(mixture)
+    this.#model = model
+    this.#scales = squareOf(model.mixture)
   }
 
   get parameters(): LightBridgeParameters {
@@ -235,7 +232,7 @@ class FittedBridge implements LightBridge {
 
   bridge(x0: PointsLike, x1: PointsLike, t: number, options: { seed?: number | bigint } = {}): NdArray {
     checkOwn(options, bridgeNames)
-    const random = generator(options.seed ?? 0)
+    const random = generator(options.seed ?? 0).split(children.bridges)
     const [first, second] = this.#readPairs(x0, x1)
     const time = checkTime('t', t)
     const noise = Math.sqrt(time * (1 - time) * this.epsilon)
@@ -293,7 +290,15 @@ class FittedBridge implements LightBridge {
     const x = toStandard(query.data, transform.source, transform.scale)
     const out = allocate(x.length * count)
     const shape = options.count === undefined ? query.shape : [...query.shape, count]
-    const job = { mixture, threads, x, count, picks: words(random, 0), normals: words(random, 1), out }
+    const job = {
+      mixture,
+      threads,
+      x,
+      count,
+      picks: words(random, children.picks),
+      normals: words(random, children.normals),
+      out,
+    }
     const result = () => ({
       data: fromStandard(out, transform.target, transform.scale),
       shape: [...shape, this.dimension],
@@ -310,7 +315,7 @@ class FittedBridge implements LightBridge {
     const { grid, keep, times } = timeGrid(steps, options.times)
     const x = toStandard(query.data, transform.source, transform.scale)
     const out = allocate(x.length * times.length)
-    const job = { mixture, threads, x, grid, keep, normals: words(random, 0), out }
+    const job = { mixture, threads, x, grid, keep, normals: words(random, children.steps), out }
     const result = () => {
       const means = Array.from(times, (t) => meanAt(transform, t))
       for (let i = 0; i < out.length; i += D) {
@@ -377,6 +382,9 @@ function checkTime(name: string, t: number): number {
 /** Ends of the steps, with the wanted times in between. */
 function timeGrid(steps: number, wanted: ArrayLike<number> | undefined) {
   const ends = Array.from({ length: steps + 1 }, (_, k) => k / steps)
+  if (wanted !== undefined && (typeof wanted !== 'object' || wanted === null)) {
+    throw new ExtremaError('ERR_OPTION', `times: expected numbers, got ${describe(wanted)}`)
+  }
   const times = wanted === undefined ? ends : Array.from(wanted)
   times.forEach((t, k) => {
     checkTime(`times[${k}]`, t)

@@ -1,6 +1,7 @@
 import type { BackendName } from '../../backend/index.js'
 import type { Control } from '../../backend/kernels.js'
 import { checkRunOptions, runNames } from '../../backend/options.js'
+import type { BridgeShape } from '../../backend/transport-light-bridge.js'
 import { ExtremaError } from '../../core/errors.js'
 import { describe, nonNegative, oneOf, positive, type SolverOptions, whole } from '../../core/options.js'
 import { type Generator, generator } from '../../random/index.js'
@@ -18,7 +19,7 @@ export interface LightBridgeOptions extends SolverOptions {
    * tolerance. Default 1e-5, which Adam's noise hardly ever lets it reach.
    */
   tolerance?: number
-  /** Components K of the mixture. Default 50. More than there are target points are reduced to their number. */
+  /** Components K of the mixture. Default 50. More than there are different target points are reduced to these. */
   components?: number
   /** Matrices S_k: diagonal (default), or of any form at O(D) times the cost. */
   covariance?: 'diagonal' | 'full'
@@ -43,8 +44,8 @@ export interface LightBridgeOptions extends SolverOptions {
    */
   variant?: 'adaptive' | 'paper'
   /**
-   * Adam's, in units of the standardised data. Default 0.01; with `variant: 'paper'` by epsilon over the variance of the
-   * data: 1e-3 at 0.1, 3e-3 at 1, 6e-2 at 10, and in between on a line in logarithms.
+   * Adam's, in units of the standardised data. Default 0.01, over sqrt(D) with `covariance: 'full'`, as the entries of a
+   * row of S_k add up; with `variant: 'paper'` by epsilon over the variance of the data: 1e-3 at 0.1, 3e-3 at 1, 6e-2 at 10, and in between on a line in logarithms.
    */
   learningRate?: number
   /** Points of a minibatch on each side. Default 128. */
@@ -126,6 +127,10 @@ export function checkOptions(options: LightBridgeOptions): CheckedOptions {
     backend,
     control,
   }
+}
+
+export function adaptiveLearningRate({ full, dimension }: BridgeShape): number {
+  return full ? 0.01 / Math.sqrt(dimension) : 0.01
 }
 
 /** The paper's learning rates, by log10 of epsilon over the variance of the data. */

@@ -66,11 +66,14 @@ export function checkBatch(
   dimension: number,
 ): { source: Points; target: Points } {
   const [source, target] = (['source', 'target'] as const).map((name, k) => {
-    const points = readPoints(`${name}(${count})`, given[k])
+    const points = readPoints(name, given[k])
     const { rows, columns } = points
     if (rows !== count || columns < 1 || (dimension !== 0 && columns !== dimension)) {
       const expected = dimension === 0 ? `${count} points` : `a ${shapeText(count, dimension)} matrix`
-      throw new ExtremaError('ERR_ORACLE', `${name}(${count}): expected ${expected}, got ${shapeText(rows, columns)}`)
+      throw new ExtremaError(
+        'ERR_ORACLE',
+        `${name}: expected the sampler to give ${expected}, got ${shapeText(rows, columns)}`,
+      )
     }
     return points
   })

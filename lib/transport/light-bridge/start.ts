@@ -7,7 +7,7 @@ const mostCandidates = 5000
 const mostMeasured = 2000
 const leastScale = 0.1
 /** Means at one place would stay together. */
-const leastSpread = 0.05
+const leastSpread = 0.01
 
 /** How a fit begins. */
 export interface Start {
@@ -34,7 +34,7 @@ export function firstParameters(shape: BridgeShape, target: Float64Array, start:
   const { variant, initialization, floor, random } = start
   const chosen =
     initialization === 'samples'
-      ? Int32Array.from({ length: components }, (_, k) => k)
+      ? differentRows(target, dimension, components)
       : spreadOut(target, dimension, components, random)
   const paper = variant === 'paper'
   const scale = start.scale ?? (paper ? 1 : Math.max(leastScale, varianceLeft(target, dimension, chosen)))
@@ -56,6 +56,19 @@ export function firstParameters(shape: BridgeShape, target: Float64Array, start:
   return theta
 }
 
+/** The first `most` rows of which no two are the same, or all there are: components at one place would stay together. */
+export function differentRows(data: Float64Array, columns: number, most: number): Int32Array {
+  const seen = new Set<string>()
+  const rows: number[] = []
+  for (let i = 0; i < data.length / columns && rows.length < most; i++) {
+    const key = data.subarray(i * columns, (i + 1) * columns).join()
+    if (seen.has(key)) continue
+    seen.add(key)
+    rows.push(i)
+  }
+  return Int32Array.from(rows)
+}
+
 /** D. Arthur, S. Vassilvitskii, "k-means++", SODA 2007: each next point with probability as its squared distance. */
 function spreadOut(points: Float64Array, dimension: number, count: number, random: Generator): Int32Array {
   const candidates = Math.min(points.length / dimension, Math.max(mostCandidates, count))
@@ -68,7 +81,7 @@ function spreadOut(points: Float64Array, dimension: number, count: number, rando
       nearest[j] = Math.min(nearest[j], squaredDistance(points, dimension, j, chosen[k - 1]))
       total += nearest[j]
     }
-    // Fewer different points than components: any will do.
+    // Fewer different candidates than components: any will do.
     chosen[k] = total > 0 ? random.categorical(nearest) : random.integer(0, candidates)
   }
   return chosen

@@ -12,6 +12,8 @@ export interface Transform {
   scale: number
 }
 
+const leastVariance = 1e-12
+
 /** Means of both sides, and as scale the root mean square of the standard deviations of all their coordinates. */
 export function standardize(source: Points, target: Points, epsilon: number): Transform {
   const first = meanAndVariance(source)
@@ -20,8 +22,9 @@ export function standardize(source: Points, target: Points, epsilon: number): Tr
   if (!Number.isFinite(variance)) {
     throw new ExtremaError('ERR_NOT_FINITE', `source, target: expected points of finite variance, got ${variance}`)
   }
-  // Without any spread, epsilon is the only length there is.
-  return { source: first.mean, target: second.mean, scale: Math.sqrt(variance > 0 ? variance : epsilon) }
+  // Points without any spread leave epsilon as the only length there is.
+  const square = Math.max(variance, leastVariance * epsilon)
+  return { source: first.mean, target: second.mean, scale: Math.sqrt(square) }
 }
 
 /** The mean and the mean over the coordinates of their variances. */

@@ -19,7 +19,7 @@ Points window(const Data& data, size_t dimension, double iteration, double batch
 }  // namespace
 
 void adam(const Shape& shape, Objective& objective, const FitSettings& settings, const Data& source,
-          const Data& target, double* theta, double* moments, double* history, FitReport& report,
+          const Data& target, double* theta, double* moments, History& history, FitReport& report,
           Monitor& monitor) {
   Team team(settings.threads, monitor);
   const size_t size = shape.size();
@@ -49,7 +49,7 @@ void adam(const Shape& shape, Objective& objective, const FitSettings& settings,
                                             static_cast<uint64_t>(step), gradient.data());
     if (monitor.cancelled()) return;
     if (!std::isfinite(value) || !std::isfinite(largest(gradient.data(), size))) return restore();
-    history[static_cast<size_t>(it)] = value;
+    history.set(it, value);
     std::copy_n(theta, size, lastGood.data());
     const double decay = settings.cosine ? (1 + std::cos(kPi * (step - 1) / settings.total)) / 2 : 1;
     const double rate = settings.learningRate * decay / (1 - std::pow(kBeta1, step));

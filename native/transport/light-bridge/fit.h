@@ -33,15 +33,28 @@ struct FitReport {
   double loss = 0;
 };
 
+// The loss of each iteration, as many as fit.
+class History {
+ public:
+  History(double* data, size_t capacity) : data_(data), capacity_(capacity) {}
+  void set(double iteration, double loss) noexcept {
+    if (iteration < static_cast<double>(capacity_)) data_[static_cast<size_t>(iteration)] = loss;
+  }
+
+ private:
+  double* data_;
+  size_t capacity_;
+};
+
 // In parts: each call but the first starts from the report of the one before, and only the last of them
 // measures at its end; `checkEvery` counts within a call. theta: start and result. moments (2 × size):
-// Adam's, zero at the start. history: a loss per iteration.
+// Adam's, zero at the start.
 void adam(const Shape& shape, Objective& objective, const FitSettings& settings, const Data& source,
-          const Data& target, double* theta, double* moments, double* history, FitReport& report,
+          const Data& target, double* theta, double* moments, History& history, FitReport& report,
           Monitor& monitor);
 
-// On all evaluation rows at once, by L-BFGS. history: the loss after each iteration.
+// On all evaluation rows at once, by L-BFGS. The history is of the losses after each iteration.
 void lbfgs(const Shape& shape, Objective& objective, const FitSettings& settings, const Data& source,
-           const Data& target, double* theta, double* history, FitReport& report, Monitor& monitor);
+           const Data& target, double* theta, History& history, FitReport& report, Monitor& monitor);
 
 }  // namespace extrema::transport::bridge

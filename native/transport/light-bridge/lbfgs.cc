@@ -16,7 +16,7 @@ constexpr double kRoundoff = 4e-15;
 }  // namespace
 
 void lbfgs(const Shape& shape, Objective& objective, const FitSettings& settings, const Data& source,
-           const Data& target, double* theta, double* history, FitReport& report, Monitor& monitor) {
+           const Data& target, double* theta, History& history, FitReport& report, Monitor& monitor) {
   Team team(settings.threads, monitor);
   Aligned<double> x(shape.size());
   std::copy_n(theta, x.size(), x.data());
@@ -34,7 +34,7 @@ void lbfgs(const Shape& shape, Objective& objective, const FitSettings& settings
     trial.residual = largest(trial.gradient.data(), x.size());
     trial.roundoff = kRoundoff * (1 + std::fabs(trial.value));
     // The last trial of an iteration is the one it takes.
-    if (trial.iteration < settings.iterations) history[static_cast<size_t>(trial.iteration)] = trial.value;
+    history.set(trial.iteration, trial.value);
     monitor.progress(trial.iteration, trial.residual);
     return true;
   });

@@ -22,7 +22,7 @@ export class Anderson {
   private readonly scale = new Float64Array(depth)
 
   constructor(
-    private readonly arrays: number,
+    private arrays: number,
     private readonly n: number,
   ) {
     const length = arrays * n
@@ -38,11 +38,17 @@ export class Anderson {
     this.steps = 0
   }
 
+  /** Clears, and takes the first `arrays` of them into account from now on. */
+  restart(arrays: number): void {
+    this.arrays = arrays
+    this.steps = 0
+  }
+
   /**
-   * Remembers the step from x to g and puts the next x in its place. False: there is nothing to combine, or no way to; x
-   * is g then.
+   * Remembers the step from x to g and puts the next x in its place. Entries with a weight of at most `least`, which the
+   * combination does not know, go to g. False: there is nothing to combine, or no way to; all go to g.
    */
-  *advance(x: Float64Array, g: Float64Array, weight: Float64Array, monitor: Watch): Work<boolean> {
+  *advance(x: Float64Array, g: Float64Array, weight: Float64Array, least: number, monitor: Watch): Work<boolean> {
     const slot = (this.steps + depth - 1) % depth
     this.difference(x, g, this.residuals[slot], this.images[slot])
     this.steps++
@@ -52,8 +58,10 @@ export class Anderson {
     for (let a = 0; a < columns; a++) {
       const gamma = this.gamma[a]
       const image = this.images[a]
-      for (let i = 0; i < x.length; i++) x[i] -= gamma * image[i]
-      if (monitor.due()) yield
+      for (let array = 0; array < this.arrays; array++) {
+        addWhere(x, array * this.n, gamma, image, weight, least)
+        if (monitor.due()) yield
+      }
     }
     return true
   }
@@ -117,6 +125,11 @@ export class Anderson {
     }
     return total
   }
+}
+
+/** x_j -= gamma y_j where w_j > least. */
+function addWhere(x: Float64Array, at: number, gamma: number, y: Float64Array, w: Float64Array, least: number): void {
+  for (let j = 0; j < w.length; j++) if (w[j] > least) x[at + j] -= gamma * y[at + j]
 }
 
 function weightedDot(

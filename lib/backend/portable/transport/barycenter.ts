@@ -18,6 +18,7 @@ class Iteration {
   readonly count: number
   readonly arrays: number
   readonly mass: number
+  debiasing = false
   error = 0
   readonly state: Float64Array
   readonly image: Float64Array
@@ -27,6 +28,9 @@ class Iteration {
   private readonly products: Float64Array
   private readonly sums: Float64Array
   private readonly logB: Float64Array
+  // b is exp(logB - top) mass / total
+  private top = 0
+  private total = 1
 
   constructor(
     private readonly job: BarycenterJob,
@@ -49,7 +53,8 @@ class Iteration {
 
   /** From the state x: u, b, the image of x, and the error of the plans diag(u_k) K diag(v_k). Their rows are exact. */
   *evaluate(): Work<void> {
-    const { n, count, arrays, state, products, sums, logU, logA, kernel, monitor } = this
+    const { n, count, state, products, sums, logU, logA, kernel, monitor } = this
+    const arrays = this.activeArrays()
     products.set(state)
     yield* kernel.apply(products, arrays, false)
     for (let i = 0; i < count * n; i++) logU[i] = logA[i] - products[i]
@@ -68,7 +73,7 @@ class Iteration {
   /** b, of the total that it has at the solution. */
   private average(): void {
     const { n, count, state, sums, logB, b, job } = this
-    const d = job.debiased ? count * n : -1
+    const d = this.debiasing ? count * n : -1
     let top = Number.NEGATIVE_INFINITY
     for (let j = 0; j < n; j++) {
       let log = d < 0 ? 0 : state[d + j]
@@ -77,7 +82,9 @@ class Iteration {
       if (log > top) top = log
     }
     for (let j = 0; j < n; j++) b[j] = exp(logB[j] - top)
-    const scale = this.mass / sum(b)
+    this.top = top
+    this.total = sum(b)
+    const scale = this.mass / this.total
     for (let j = 0; j < n; j++) b[j] *= scale
   }
 
@@ -92,6 +99,22 @@ class Iteration {
       image[i] = plan ? logB[j] - by[i] : 0.5 * (state[i] + logB[j] - by[i])
     }
     return error
+  }
+
+  /** d for the b of the last evaluation, as if K were the identity: d K d = b. */
+  startDebiasing(): void {
+    const norm = Math.log(this.mass / this.total) - this.top
+    for (let j = 0; j < this.n; j++) this.state[this.count * this.n + j] = 0.5 * (this.logB[j] + norm)
+  }
+
+  /** The arrays of the state in use: log v_k, and with debiasing log d. */
+  activeArrays(): number {
+    return this.count + (this.debiasing ? 1 : 0)
+  }
+
+  /** For another epsilon: the potentials epsilon log v_k stay. */
+  rescale(factor: number): void {
+    for (let i = 0; i < this.count * this.n; i++) this.state[i] *= factor
   }
 
   /** sum_k lambda_k OT_epsilon(a_k, b) */
@@ -111,9 +134,14 @@ class Iteration {
   }
 }
 
-/** A start at a large epsilon, halved as soon as the error there is small: mass travels far at a large one only. */
+/**
+ * A start at a large epsilon, halved as soon as the error there is small: mass travels far at a large one only. What
+ * debiasing would undo there is not what it has to undo at the end, so it waits for the last epsilon.
+ */
 const firstEpsilon = 1 / 20
 const stageTolerance = 1e-2
+/** Places of b with less than this part of the mean are left to the plain iteration: extrapolated, they explode. */
+const negligible = 1e-10
 
 class Solver {
   status: number = status.iterationLimit
@@ -139,27 +167,38 @@ class Solver {
     for (;;) {
       yield* kernel.prepare(epsilon)
       const last = epsilon <= job.epsilon
+      iteration.debiasing = job.debiased && last
       yield* this.stage(last ? job.tolerance : Math.max(stageTolerance, job.tolerance))
       if (last) return
       // Out of iterations or time on the way: the answer still has to be one for the given epsilon.
-      const ended = this.status === status.iterationLimit || this.status === status.timeLimit
+      const ended = this.spent()
       const next = ended ? job.epsilon : Math.max(epsilon / 2, job.epsilon)
-      const factor = epsilon / next
-      for (let i = 0; i < iteration.state.length; i++) iteration.state[i] *= factor
+      iteration.rescale(epsilon / next)
+      if (job.debiased && next <= job.epsilon) iteration.startDebiasing()
       epsilon = next
       if (!ended) continue
       yield* kernel.prepare(epsilon)
+      iteration.debiasing = job.debiased
       yield* iteration.evaluate()
       if (iteration.error <= job.tolerance) this.status = status.converged
       return
     }
   }
 
+  /** Whether no iterations or no time are left: then that is the status. */
+  private spent(): boolean {
+    const counted = this.iterations >= this.job.maxIterations
+    if (!counted && !this.monitor.expired()) return false
+    this.status = counted ? status.iterationLimit : status.timeLimit
+    return true
+  }
+
   private *stage(tolerance: number): Work<void> {
     const { job, kernel, iteration, anderson, lastImage, monitor } = this
     const { state, image } = iteration
-    anderson.clear()
+    anderson.restart(iteration.activeArrays())
     const floor = 1e3 * 1.2e-16 * (16 + kernel.range / job.epsilon)
+    const least = (negligible * iteration.mass) / iteration.n
     let before = Number.POSITIVE_INFINITY
     let best = Number.POSITIVE_INFINITY
     let sinceBest = 0
@@ -189,17 +228,14 @@ class Solver {
         this.status = status.stalled
         return
       }
-      if (this.iterations >= job.maxIterations || monitor.expired()) {
-        this.status = this.iterations >= job.maxIterations ? status.iterationLimit : status.timeLimit
-        return
-      }
+      if (this.spent()) return
       // The last iteration is a plain one, so that it need not be taken back.
       if (job.plain || this.iterations + 1 >= job.maxIterations) {
         state.set(image)
         accelerated = false
       } else {
         lastImage.set(image)
-        accelerated = yield* anderson.advance(state, image, iteration.b, monitor)
+        accelerated = yield* anderson.advance(state, image, iteration.b, least, monitor)
       }
     }
   }

@@ -12,7 +12,8 @@ const memory = 64
  * `supply`, and in the dual form those of the columns with marginal `demand` behind them.
  *
  * Most entries of a column have no part in its plan, and between evaluations little changes: the cut of the last plan,
- * moved by as much as all its entries have risen, is below the new cut, and only what is above needs a closer look.
+ * moved by as much as all its entries have risen, should be below the new cut, and only what is above needs a closer look.
+ * Where it was not, the column is read again.
  */
 export class ColumnOracle {
   readonly solver: ColumnSolver

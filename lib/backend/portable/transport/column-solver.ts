@@ -127,15 +127,17 @@ export class ColumnSolver {
       let high = highest
       for (let round = 0; round < 100; round++) {
         const error = share.total() - mass
-        if (Math.abs(error) <= 1e-15 * mass) break
+        if (error === 0) break
         if (error > 0) low = level
         else high = level
         let next = level + error / share.slope()
-        if (!(next > low && next < high))
-          next = low > Number.NEGATIVE_INFINITY ? (low + high) / 2 : level - gamma * mass
-        if (next === level) break
+        const newton = next > low && next < high
+        if (!newton) next = low > Number.NEGATIVE_INFINITY ? (low + high) / 2 : level - gamma * mass
         level = next
+        const { whole, parts } = share
         share.at(level)
+        // A step of Newton's is exact while it meets the same entries.
+        if (newton && share.whole === whole && share.parts === parts) break
       }
     }
     const { nu } = share
@@ -197,8 +199,9 @@ export class ColumnSolver {
 /** theta of all candidates at a level, found by Newton's method on nu within a bracket. */
 class Share {
   nu = 0
-  private whole = 0
-  private parts = 0
+  /** Entries with theta = 1, and with 0 < theta < 1. */
+  whole = 0
+  parts = 0
   private wholeSum = 0
   private partsSum = 0
 
@@ -224,21 +227,25 @@ class Share {
     const { k, q, rho } = this
     let low = 0
     let high = Number.POSITIVE_INFINITY
+    let newton = false
     for (let round = 0; round < 100; round++) {
+      const before = this.whole
+      const beforeParts = this.parts
       this.classify(level)
       const { nu, whole, parts, partsSum } = this
+      // A step of Newton's is exact while it meets the same entries.
+      if (newton && whole === before && parts === beforeParts) return
       const excess = whole + (nu * partsSum - q * parts) / rho - k
-      if (Math.abs(excess) <= 1e-14 * k) return
+      if (excess === 0) return
       if (excess > 0) high = nu
       else low = nu
       let next = parts > 0 ? (rho * (k - whole) + q * parts) / partsSum : Number.NaN
-      if (!(next > low && next < high)) next = high < Number.POSITIVE_INFINITY ? (low + high) / 2 : 2 * nu
-      if (next === nu) return
+      newton = next > low && next < high
+      if (!newton) next = high < Number.POSITIVE_INFINITY ? (low + high) / 2 : 2 * nu
       this.nu = next
     }
   }
 
-  /** Entries with theta = 1 and with 0 < theta < 1, and the sums of their w. */
   private classify(level: number): void {
     const { s, from, to, largest, nu, q, rho } = this
     const upper = (q + rho) / nu

@@ -5,6 +5,7 @@ import { assignment } from './assignment.js'
 import { portableBarycenter } from './barycenter.js'
 import type { Report } from './context.js'
 import { portableTransportDerivatives } from './derivative-kernels.js'
+import { portableExact } from './exact.js'
 import { portableGromov } from './gromov.js'
 import { portableLightBridge } from './light-bridge/kernels.js'
 import { portableLine } from './line.js'
@@ -64,6 +65,7 @@ function finish<T>(work: Work<T>): T {
 }
 
 export const portableTransport: TransportKernels = {
+  ...portableExact,
   ...portableLine,
   ...portableBarycenter,
   ...portableGromov,

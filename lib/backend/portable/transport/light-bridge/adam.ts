@@ -75,7 +75,7 @@ export function* adam(job: FitJob, objective: Objective, monitor: Watch): Work<F
     const batchTarget = window(target, dimension, it, job.batch)
     const value = yield* objective.evaluate(theta, batchSource, batchTarget, step, gradient, monitor)
     if (!Number.isFinite(value) || !Number.isFinite(largest(gradient))) return yield* restore()
-    history[it] = value
+    if (it < history.length) history[it] = value
     lastGood.set(theta)
     const decay = job.cosine ? (1 + Math.cos((Math.PI * (step - 1)) / job.total)) / 2 : 1
     const rate = (job.learningRate * decay) / (1 - BETA1 ** step)

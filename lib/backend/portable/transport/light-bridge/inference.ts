@@ -100,6 +100,8 @@ export function* sample(job: SampleJob, watch: Watch): Work<void> {
   const side = sourceSide(mixture)
   const sums = new Float64Array(components * BLOCK)
   const logSum = new Float64Array(BLOCK)
+  const uniform = new Float64Array(BLOCK)
+  const normal = new Float64Array(BLOCK * dimension)
   const picks = new Stream(job.picks)
   const normals = new Stream(job.normals)
   side.prepare(mixture)
@@ -111,10 +113,8 @@ export function* sample(job: SampleJob, watch: Watch): Work<void> {
     side.logits(x.subarray(point * dimension), points, sums)
     softmax(sums, components, points, logSum)
     for (let i = BLOCK; i < sums.length; i++) sums[i] += sums[i - BLOCK] // running sums, for inversion
-    const uniform = new Float64Array(draws)
-    const normal = new Float64Array(draws * dimension)
-    picks.uniform(first, uniform)
-    normals.normal(first * dimension, normal)
+    picks.uniform(first, uniform.subarray(0, draws))
+    normals.normal(first * dimension, normal.subarray(0, draws * dimension))
     for (let j = 0; j < draws; j++) {
       const b = Math.floor((first + j) / count) - point
       const k = pick(sums, b, components, uniform[j])
@@ -134,6 +134,7 @@ export function* trajectories(job: TrajectoriesJob, watch: Watch): Work<void> {
   const normals = new Stream(job.normals)
   const state = x.slice()
   const g = new Float64Array(BLOCK * D)
+  const normal = new Float64Array(BLOCK * D)
   const count = keep.reduce((sum, kept) => sum + kept, 0)
   let kept = 0
   for (let s = 0; s < grid.length; s++) {
@@ -149,9 +150,8 @@ export function* trajectories(job: TrajectoriesJob, watch: Watch): Work<void> {
     for (let i = 0; i < n; i += BLOCK) {
       const rows = Math.min(BLOCK, n - i)
       const at = state.subarray(i * D, (i + rows) * D)
-      const normal = new Float64Array(rows * D)
       drift.evaluate(at, rows, g)
-      normals.normal(start + i * D, normal)
+      normals.normal(start + i * D, normal.subarray(0, rows * D))
       for (let l = 0; l < rows * D; l++) at[l] += step * g[l] + noise * normal[l]
       if (watch.due()) yield
     }

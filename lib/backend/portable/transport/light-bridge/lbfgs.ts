@@ -28,7 +28,7 @@ export function* lbfgsFit(job: FitJob, objective: Objective, monitor: Watch): Wo
     trial.residual = largest(trial.gradient)
     trial.roundoff = ROUNDOFF * (1 + Math.abs(trial.value))
     // The last trial of an iteration is the one it takes.
-    if (trial.iteration < iterations) history[trial.iteration] = trial.value
+    if (trial.iteration < history.length) history[trial.iteration] = trial.value
     monitor.progress(trial.iteration, trial.residual)
   }
 }

@@ -3,7 +3,7 @@ import type { Watch, Work } from '../work.js'
 import { Coordinates } from './coordinates.js'
 import { DiagonalSource, DiagonalTarget } from './diagonal.js'
 import { FullSource, FullTarget } from './full.js'
-import { BLOCK, parameterCount, type Side, softmax } from './mixture.js'
+import { BLOCK, type Side, softmax } from './mixture.js'
 
 /** Rows of D numbers. */
 export interface Points {
@@ -53,7 +53,7 @@ export class Loss implements Objective {
     this.#source = sourceSide(shape)
     this.#target = targetSide(shape)
     this.#logits = new Float64Array(shape.components * BLOCK)
-    this.#sums = new Float64Array(Math.max(this.#source.sumSize, parameterCount(shape)))
+    this.#sums = new Float64Array(this.#source.sumSize)
   }
 
   *evaluate(

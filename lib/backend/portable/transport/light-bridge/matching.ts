@@ -36,6 +36,8 @@ export class Matching implements Objective {
   readonly #draws: Stream
   readonly #evaluationDraws: Stream
   readonly #group: MatchingGroup
+  readonly #uniform = new Float64Array(MOST_GROUPS)
+  readonly #normal: Float64Array
   readonly #x: Float64Array
   readonly #y: Float64Array
 
@@ -45,6 +47,7 @@ export class Matching implements Objective {
     this.#draws = new Stream(draws)
     this.#evaluationDraws = new Stream(draws.subarray(6))
     this.#group = shape.full ? new FullGroup(shape) : new DiagonalGroup(shape)
+    this.#normal = new Float64Array(BLOCK * even(shape.dimension))
     this.#x = new Float64Array(BLOCK * shape.dimension)
     this.#y = new Float64Array(BLOCK * shape.dimension)
   }
@@ -65,9 +68,9 @@ export class Matching implements Objective {
     const stream = draw === 0 ? this.#evaluationDraws : this.#draws
     const perRow = even(dimension)
     const first = draw === 0 ? 0 : (draw - 1) * (even(groups) + rows * perRow)
-    const uniform = new Float64Array(groups)
-    stream.uniform(first, uniform)
-    const normal = new Float64Array(BLOCK * perRow)
+    const uniform = this.#uniform
+    const normal = this.#normal
+    stream.uniform(first, uniform.subarray(0, groups))
     const factor = 1 / (epsilon * rows)
     gradient.fill(0)
     let value = 0

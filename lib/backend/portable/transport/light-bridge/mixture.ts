@@ -11,11 +11,6 @@ export function scaleSize({ dimension, full }: BridgeShape): number {
   return full ? dimension * dimension : dimension
 }
 
-/** Of all parameters. */
-export function parameterCount(shape: BridgeShape): number {
-  return shape.components * (1 + shape.dimension + scaleSize(shape))
-}
-
 /** x, x², 1 of each row. */
 export function features(x: Float64Array, rows: number, dimension: number, out: Float64Array): void {
   const width = 2 * dimension + 1
