@@ -1,5 +1,6 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
+import type { LinearKernels } from './linear.js'
 import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
@@ -164,4 +165,5 @@ export interface Kernels {
   readonly random: RandomKernels
   readonly transport: TransportKernels
   readonly moe: MoeKernels
+  readonly linear: LinearKernels
 }

@@ -1,1 +1,32 @@
-export {}
+export {
+  type ConjugateGradientOptions,
+  conjugateGradient,
+  conjugateGradientSync,
+} from './conjugate-gradient.js'
+export { type Csc, fromTriplets, type Triplets, transpose } from './csr.js'
+export type {
+  IterativeOptions,
+  LinearProblem,
+  LinearSolution,
+  PreconditionedProblem,
+  SymmetricOptions,
+} from './iterative.js'
+export { jacobi, jacobiSync } from './jacobi.js'
+export { type MultiplyOptions, multiply, multiplySync } from './multiply.js'
+export type { NullspaceOptions } from './nullspace.js'
+export {
+  type Block,
+  type BuiltInOperator,
+  type Kronecker,
+  type LinearOperator,
+  type LowRankPlusDiagonal,
+  type OperatorLike,
+  type PreparedOperator,
+  prepare,
+  type Transposed,
+} from './operator.js'
+export type { Preconditioner } from './preconditioner.js'
+export { sor, sorSync } from './sor.js'
+export { ssor, ssorSync } from './ssor.js'
+export type { JacobiOptions, RelaxationOptions } from './stationary.js'
+export type { Stencil } from './stencil.js'

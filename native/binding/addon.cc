@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "binding/jobs.h"
+#include "binding/linear.h"
 #include "binding/moe.h"
 #include "binding/random.h"
 #include "binding/transport.h"
@@ -36,6 +37,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportRandom(env, exports);
   exportTransport(env, exports);
   exportMoe(env, exports);
+  exportLinear(env, exports);
   exports.Set("describe", Napi::Function::New(env, describe, "describe"));
   exports.Set("selfTest", Napi::Function::New(env, selfTest, "selfTest"));
   return exports;

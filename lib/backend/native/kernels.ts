@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { nativeLinear } from './linear.js'
 import { nativeMoe } from './moe.js'
 import { type JobBinding, Runtime } from './runtime.js'
 import { nativeTransport } from './transport.js'
@@ -13,6 +14,8 @@ export interface Binding extends JobBinding {
   transport: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./moe.ts
   moe: Record<string, (...args: any[]) => any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./linear.ts
+  linear: Record<string, (...args: any[]) => any>
 }
 
 export function nativeKernels(binding: Binding): Kernels {
@@ -22,5 +25,6 @@ export function nativeKernels(binding: Binding): Kernels {
     random: binding.random,
     transport: nativeTransport(runtime, binding.transport),
     moe: nativeMoe(runtime, binding.moe),
+    linear: nativeLinear(runtime, binding.linear),
   }
 }

@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { portableLinear } from './linear/kernels.js'
 import { portableMoe } from './moe/kernels.js'
 import { portableRandomKernels } from './random/kernels.js'
 import { portableTransport } from './transport/kernels.js'
@@ -8,4 +9,5 @@ export const portableKernels: Kernels = {
   random: portableRandomKernels,
   transport: portableTransport,
   moe: portableMoe,
+  linear: portableLinear,
 }
