@@ -69,7 +69,7 @@ export interface IterativeSettings {
   restart: number
   /** lsqr: min ‖Ax - b‖² + damp² ‖x‖². */
   damp: number
-  /** lsqr: stop at ‖Aᵀr‖ <= tolerance ‖A‖ ‖r‖ too. */
+  /** Of a symmetric method: whether random vectors are to show that A is symmetric. */
   checkSymmetry: boolean
 }
 
@@ -102,8 +102,11 @@ export const iterativeField = {
   residual: 2,
   historyLength: 3,
   matvecs: 4,
+  /** lsqr: ‖b - A x‖ / ‖b‖ and ‖Aᵀr - damp² x‖ / (‖A‖ ‖r‖). */
+  fit: 5,
+  normal: 6,
 } as const
-export const iterativeReportLength = 6
+export const iterativeReportLength = 7
 
 export interface MultiplyJob {
   operator: OperatorData
@@ -118,5 +121,9 @@ export interface MultiplyJob {
 export interface SparseKernels {
   multiply: Kernel<MultiplyJob>
   conjugateGradient: Kernel<IterativeJob>
+  minres: Kernel<IterativeJob>
+  gmres: Kernel<IterativeJob>
+  bicgstab: Kernel<IterativeJob>
+  lsqr: Kernel<IterativeJob>
   stationary: Kernel<StationaryJob>
 }

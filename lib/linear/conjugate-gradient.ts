@@ -3,10 +3,10 @@ import {
   bothForms,
   checkZeroRows,
   type Form,
-  iterate,
   iterativeNames,
   type LinearSolution,
   type PreconditionedProblem,
+  plainSteps,
   preconditionedNames,
   prepareSystem,
   type SymmetricOptions,
@@ -28,7 +28,7 @@ const { run, runSync } = bothForms(
     if (prepared.matrix.data !== null) checkZeroRows(prepared.matrix.data, prepared.b)
     return checkNullspace(prepared, options.nullspace)
   },
-  (prepared, run) => iterate(prepared, (kernels) => kernels.linear.conjugateGradient, iteration, run),
+  plainSteps((kernels) => kernels.linear.conjugateGradient, iteration),
 )
 
 /**

@@ -1,9 +1,11 @@
+export { bicgstab, bicgstabSync } from './bicgstab.js'
 export {
   type ConjugateGradientOptions,
   conjugateGradient,
   conjugateGradientSync,
 } from './conjugate-gradient.js'
 export { type Csc, fromTriplets, type Triplets, transpose } from './csr.js'
+export { type GmresOptions, gmres, gmresSync } from './gmres.js'
 export type {
   IterativeOptions,
   LinearProblem,
@@ -12,6 +14,8 @@ export type {
   SymmetricOptions,
 } from './iterative.js'
 export { jacobi, jacobiSync } from './jacobi.js'
+export { type LsqrOptions, type LsqrSolution, lsqr, lsqrSync } from './lsqr.js'
+export { type MinresOptions, minres, minresSync } from './minres.js'
 export { type MultiplyOptions, multiply, multiplySync } from './multiply.js'
 export type { NullspaceOptions } from './nullspace.js'
 export {

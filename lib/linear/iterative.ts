@@ -177,8 +177,13 @@ function operatorSteps(
 type Iteration = (system: System, monitor: Watch) => Step<void>
 type KernelOf = (kernels: Kernels) => Kernel<IterativeJob>
 
+export interface Iterated {
+  solution: LinearSolution
+  report: Float64Array
+}
+
 /** Runs a method to its end: its kernel where all is data, otherwise its steps around the caller's functions. */
-export function* iterate(prepared: Prepared, kernelOf: KernelOf, iteration: Iteration, run: Run): Step<LinearSolution> {
+export function* iterate(prepared: Prepared, kernelOf: KernelOf, iteration: Iteration, run: Run): Step<Iterated> {
   const { matrix, preconditioner, b, x, nullVector, settings, history, kernels } = prepared
   const report = new Float64Array(iterativeReportLength)
   if (matrix.data !== null && (preconditioner === null || preconditioner.data !== null)) {
@@ -203,7 +208,7 @@ export function* iterate(prepared: Prepared, kernelOf: KernelOf, iteration: Iter
     }
     yield* iteration(system, run.monitor)
   }
-  return finish(prepared, report)
+  return { solution: finish(prepared, report), report }
 }
 
 export function finish({ start, x, scale, history, kernels }: Prepared, report: Float64Array): LinearSolution {
@@ -228,20 +233,27 @@ export function finish({ start, x, scale, history, kernels }: Prepared, report: 
   return solution
 }
 
-/** Both forms of a solver from its steps. */
-export function bothForms<Problem, Options>(
+/** Both forms of a solver from its checks and its steps. */
+export function bothForms<Problem, Options, Found>(
   prepare: (problem: Problem, options: Options) => Prepared,
-  steps: (prepared: Prepared, run: Run) => Step<LinearSolution>,
+  steps: (prepared: Prepared, run: Run) => Step<Found>,
 ) {
   return {
-    async run(problem: Problem, options: Options): Promise<LinearSolution> {
+    async run(problem: Problem, options: Options): Promise<Found> {
       const prepared = prepare(problem, options)
       return drive((run) => steps(prepared, run), prepared.run.control)
     },
-    runSync(problem: Problem, options: Options): LinearSolution {
+    runSync(problem: Problem, options: Options): Found {
       const prepared = prepare(problem, options)
       return driveSync((run) => steps(prepared, run), prepared.run.control)
     },
+  }
+}
+
+/** The steps of a method whose solution has no fields of its own. */
+export function plainSteps(kernelOf: KernelOf, iteration: Iteration) {
+  return function* (prepared: Prepared, run: Run): Step<LinearSolution> {
+    return (yield* iterate(prepared, kernelOf, iteration, run)).solution
   }
 }
 

@@ -29,6 +29,8 @@ void writeReport(const linear::IterativeReport& report, size_t historyLength, do
   out[2] = report.residual;
   out[3] = kept;
   out[4] = report.matvecs;
+  out[5] = report.fit;
+  out[6] = report.normal;
 }
 
 using Iteration = void (*)(linear::Operator&, linear::Preconditioner*, const linear::System&,
@@ -113,6 +115,10 @@ void exportLinearSparse(Napi::Env env, Napi::Object room) {
   };
   add("multiply", multiply);
   add("conjugateGradient", iterative<linear::conjugateGradient>);
+  add("minres", iterative<linear::minres>);
+  add("gmres", iterative<linear::gmres>);
+  add("bicgstab", iterative<linear::bicgstab>);
+  add("lsqr", iterative<linear::lsqr>);
   add("stationary", stationary);
 }
 

@@ -28,7 +28,7 @@ void conjugateGradient(Operator& a, Preconditioner* m, const System& system,
   }
   const double bb = v.dot(b, b), size = std::sqrt(bb);
   if (bb == 0) {
-    v.scaled(0, x, x);
+    v.clear(x);
     report.ended = Ended::converged;
     course.record(0);
     return;

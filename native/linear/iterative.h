@@ -28,6 +28,7 @@ struct IterativeReport {
   double iterations = 0;
   double residual = 0;  // ‖b - A x‖ / ‖b‖
   double matvecs = 0;
+  double fit = 0, normal = 0;  // lsqr: ‖b - A x‖ / ‖b‖ and ‖Aᵀr‖ / (‖A‖ ‖r‖)
 };
 
 // A system of equations on the way to its solution: borrowed memory. b has a norm about 1, or is zero.
@@ -83,6 +84,17 @@ void project(const double* null, double* x, Vectors& vectors);
 
 void conjugateGradient(Operator& a, Preconditioner* m, const System& system,
                        const IterativeSettings& settings, IterativeReport& report, Monitor& monitor);
+
+void minres(Operator& a, Preconditioner* m, const System& system, const IterativeSettings& settings,
+            IterativeReport& report, Monitor& monitor);
+// With the preconditioner on the right.
+void gmres(Operator& a, Preconditioner* m, const System& system, const IterativeSettings& settings,
+           IterativeReport& report, Monitor& monitor);
+void bicgstab(Operator& a, Preconditioner* m, const System& system, const IterativeSettings& settings,
+              IterativeReport& report, Monitor& monitor);
+// min ‖A x - b‖² + damp² ‖x‖²; m must have halves.
+void lsqr(Operator& a, Preconditioner* m, const System& system, const IterativeSettings& settings,
+          IterativeReport& report, Monitor& monitor);
 
 enum class Sweep : int { jacobi = 0, sor = 1, ssor = 2 };
 void stationary(const Csr& matrix, Sweep sweep, const System& system, const IterativeSettings& settings,

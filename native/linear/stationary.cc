@@ -117,7 +117,7 @@ void stationary(const Csr& matrix, Sweep sweep, const System& system, const Iter
   }
   const double size = std::sqrt(v.dot(system.b, system.b));
   if (size == 0) {
-    v.scaled(0, x, x);
+    v.clear(x);
     report.ended = Ended::converged;
     course.record(0);
     return;

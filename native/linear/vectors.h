@@ -41,6 +41,9 @@ class Vectors {
   void copy(const double* x, double* y) {
     forEach([=](size_t from, size_t to) { std::copy(x + from, x + to, y + from); });
   }
+  void clear(double* x) {
+    forEach([=](size_t from, size_t to) { std::fill(x + from, x + to, 0.0); });
+  }
   // y = a x
   void scaled(double a, const double* x, double* y) {
     forEach([=](size_t from, size_t to) {

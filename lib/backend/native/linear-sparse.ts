@@ -139,6 +139,10 @@ export function nativeSparse(runtime: Runtime, room: Exports): SparseKernels {
   return {
     multiply: nativeKernel(runtime, room.multiply, multiply),
     conjugateGradient: nativeKernel(runtime, room.conjugateGradient, iterative),
+    minres: nativeKernel(runtime, room.minres, iterative),
+    gmres: nativeKernel(runtime, room.gmres, iterative),
+    bicgstab: nativeKernel(runtime, room.bicgstab, iterative),
+    lsqr: nativeKernel(runtime, room.lsqr, iterative),
     stationary: nativeKernel(runtime, room.stationary, stationary),
   }
 }

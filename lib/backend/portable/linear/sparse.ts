@@ -1,7 +1,11 @@
 import type { IterativeJob, MultiplyJob, SparseKernels } from '../../linear-sparse.js'
 import { portableKernel, type Steps } from '../driver.js'
+import { bicgstab } from './bicgstab.js'
 import { conjugateGradient } from './conjugate-gradient.js'
 import type { System } from './course.js'
+import { gmres } from './gmres.js'
+import { lsqr } from './lsqr.js'
+import { minres } from './minres.js'
 import { portableOperator } from './operators.js'
 import { portablePreconditioner } from './preconditioners.js'
 import { stationary } from './stationary.js'
@@ -54,5 +58,9 @@ function* multiply({ operator, transpose, count, x, out }: MultiplyJob, monitor:
 export const portableSparse: SparseKernels = {
   multiply: kernel(multiply),
   conjugateGradient: iterative(conjugateGradient),
+  minres: iterative(minres),
+  gmres: iterative(gmres),
+  bicgstab: iterative(bicgstab),
+  lsqr: iterative(lsqr),
   stationary: kernel(stationary),
 }
