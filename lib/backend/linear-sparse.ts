@@ -118,6 +118,48 @@ export interface MultiplyJob {
   threads: number
 }
 
+/** P A Pᵀ = L D Lᵀ, L unit lower triangular by columns, the diagonal left out. */
+export interface FactorData {
+  /** order[k]: the row of A that comes k-th. */
+  order: Int32Array
+  /** In the elimination tree, -1 for a root. */
+  parent: Int32Array
+  indptr: Int32Array
+  indices: Int32Array
+  data: Float64Array
+  diagonal: Float64Array
+}
+
+/** Fills `order`, `parent` and `indptr`; the rest has no room yet. The matrix has all entries, symmetric in pattern. */
+export interface AnalyzeJob {
+  matrix: CsrData
+  natural: boolean
+  factor: FactorData
+}
+
+/** Fills `indices`, `data` and `diagonal`. */
+export interface FactorizeJob {
+  matrix: CsrData
+  /** Refuse negative pivots. */
+  positive: boolean
+  factor: FactorData
+}
+
+/** x = A⁻¹ b for the columns of row-major b and x. */
+export interface FactorSolveJob {
+  factor: FactorData
+  b: Float64Array
+  x: Float64Array
+}
+
+export interface IncompleteCholeskyJob {
+  matrix: CsrData
+  /** The pattern of the lower triangle, the diagonal at the end of each row; its data is the result. */
+  lower: CsrData
+  /** Relative shift of the diagonal to begin with, and the one that it took. */
+  shift: Float64Array
+}
+
 export interface SparseKernels {
   multiply: Kernel<MultiplyJob>
   conjugateGradient: Kernel<IterativeJob>
@@ -125,5 +167,9 @@ export interface SparseKernels {
   gmres: Kernel<IterativeJob>
   bicgstab: Kernel<IterativeJob>
   lsqr: Kernel<IterativeJob>
+  analyzeCholesky: Kernel<AnalyzeJob>
+  factorizeCholesky: Kernel<FactorizeJob>
+  solveCholesky: Kernel<FactorSolveJob>
+  incompleteCholesky: Kernel<IncompleteCholeskyJob>
   stationary: Kernel<StationaryJob>
 }

@@ -6,6 +6,13 @@ export {
 } from './conjugate-gradient.js'
 export { type Csc, fromTriplets, type Triplets, transpose } from './csr.js'
 export { type GmresOptions, gmres, gmresSync } from './gmres.js'
+export {
+  type IncompleteCholesky,
+  type IncompleteCholeskyFactor,
+  type IncompleteCholeskyOptions,
+  incompleteCholesky,
+  incompleteCholeskySync,
+} from './incomplete-cholesky.js'
 export type {
   IterativeOptions,
   LinearProblem,
@@ -15,6 +22,7 @@ export type {
 } from './iterative.js'
 export { jacobi, jacobiSync } from './jacobi.js'
 export { type LsqrOptions, type LsqrSolution, lsqr, lsqrSync } from './lsqr.js'
+export { formatMatrixMarket, type MatrixMarketOptions, parseMatrixMarket } from './matrix-market.js'
 export { type MinresOptions, minres, minresSync } from './minres.js'
 export { type MultiplyOptions, multiply, multiplySync } from './multiply.js'
 export type { NullspaceOptions } from './nullspace.js'
@@ -31,6 +39,12 @@ export {
 } from './operator.js'
 export type { Preconditioner } from './preconditioner.js'
 export { sor, sorSync } from './sor.js'
+export {
+  type SparseCholesky,
+  type SparseCholeskyOptions,
+  sparseCholesky,
+  sparseCholeskySync,
+} from './sparse-cholesky.js'
 export { ssor, ssorSync } from './ssor.js'
 export type { JacobiOptions, RelaxationOptions } from './stationary.js'
 export type { Stencil } from './stencil.js'

@@ -22,6 +22,7 @@ import {
   checkPreconditioner,
   type Preconditioner,
   preconditionerSteps,
+  resolvePreconditioner,
 } from './preconditioner.js'
 
 /** A system of linear equations A x = b. */
@@ -184,8 +185,11 @@ export interface Iterated {
 
 /** Runs a method to its end: its kernel where all is data, otherwise its steps around the caller's functions. */
 export function* iterate(prepared: Prepared, kernelOf: KernelOf, iteration: Iteration, run: Run): Step<Iterated> {
-  const { matrix, preconditioner, b, x, nullVector, settings, history, kernels } = prepared
+  const { matrix, b, x, nullVector, settings, history, kernels } = prepared
   const report = new Float64Array(iterativeReportLength)
+  const n = matrix.columns
+  const { apply, applyTranspose } = operatorSteps(prepared, run)
+  const preconditioner = yield* resolvePreconditioner(prepared.preconditioner, { apply, b, x, n }, kernels, run)
   if (matrix.data !== null && (preconditioner === null || preconditioner.data !== null)) {
     const job: IterativeJob = {
       operator: matrix.data,
@@ -194,10 +198,9 @@ export function* iterate(prepared: Prepared, kernelOf: KernelOf, iteration: Iter
     }
     yield* callKernel(kernelOf(kernels), job, run, true)
   } else {
-    const { apply, applyTranspose } = operatorSteps(prepared, run)
-    const steps = preconditionerSteps(preconditioner, matrix.columns, kernels, run)
+    const steps = preconditionerSteps(preconditioner, run)
     const system: System = {
-      n: matrix.columns,
+      n,
       rows: matrix.rows,
       apply,
       applyTranspose,

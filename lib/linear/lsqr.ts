@@ -42,9 +42,9 @@ const { run, runSync } = bothForms<PreconditionedProblem, LsqrOptions, LsqrSolut
     if (matrix.oracle !== null && matrix.oracle.rmatvec === undefined) {
       throw new ExtremaError('ERR_ORACLE', 'matrix.rmatvec: expected a function, got undefined')
     }
-    if (preconditioner !== null && preconditioner.data?.kind !== 'upper') {
-      const came = preconditioner.data?.kind ?? 'user'
-      throw new ExtremaError('ERR_OPTION', `preconditioner.kind: expected 'upper', got '${came}'`)
+    const kind = problem.preconditioner?.kind
+    if (kind !== undefined && kind !== 'upper') {
+      throw new ExtremaError('ERR_OPTION', `preconditioner.kind: expected 'upper', got '${kind}'`)
     }
     if (damp > 0 && preconditioner !== null) {
       throw new ExtremaError('ERR_OPTION', 'preconditioner: expected none with damp > 0, got one')

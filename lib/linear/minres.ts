@@ -1,4 +1,5 @@
 import { minres as iteration } from '../backend/portable/linear/minres.js'
+import { ExtremaError } from '../core/errors.js'
 import {
   bothForms,
   checkZeroRows,
@@ -25,6 +26,9 @@ const form: Form = {
 const { run, runSync } = bothForms(
   (problem: PreconditionedProblem, options: MinresOptions) => {
     const prepared = prepareSystem(problem, options, form)
+    if (problem.preconditioner?.kind === 'deflation') {
+      throw new ExtremaError('ERR_OPTION', "preconditioner.kind: expected a symmetric one, got 'deflation'")
+    }
     if (prepared.matrix.data !== null) checkZeroRows(prepared.matrix.data, prepared.b)
     return checkNullspace(prepared, options.nullspace)
   },

@@ -4,6 +4,7 @@
 #include "binding/linear-arguments.h"
 #include "binding/linear.h"
 #include "linear/iterative.h"
+#include "linear/sparse-cholesky.h"
 
 namespace extrema {
 
@@ -107,6 +108,55 @@ Napi::Value multiply(const Napi::CallbackInfo& info) {
   });
 }
 
+linear::Factor factorOf(const Napi::CallbackInfo& info, size_t first) {
+  linear::Factor factor;
+  const Int32s order = int32s(info[first]);
+  factor.n = order.size;
+  factor.order = order.data;
+  factor.parent = int32s(info[first + 1]).data;
+  factor.indptr = int32s(info[first + 2]).data;
+  factor.indices = int32s(info[first + 3]).data;
+  factor.data = float64s(info[first + 4]).data;
+  factor.diagonal = float64s(info[first + 5]).data;
+  return factor;
+}
+
+// (job, wantsProgress, timeLimit, numbers, arrays, flag, order, parent, indptr, indices, data, diagonal)
+Napi::Value analyze(const Napi::CallbackInfo& info) {
+  const linear::Csr matrix = Decoder(info[3], info[4]).csr();
+  const bool natural = info[5].ToBoolean();
+  linear::Factor factor = factorOf(info, 6);
+  return launch(info, [=](Monitor& monitor) mutable { linear::analyze(matrix, natural, factor, monitor); });
+}
+
+Napi::Value factorize(const Napi::CallbackInfo& info) {
+  const linear::Csr matrix = Decoder(info[3], info[4]).csr();
+  const bool positive = info[5].ToBoolean();
+  linear::Factor factor = factorOf(info, 6);
+  return launch(info,
+                [=](Monitor& monitor) mutable { linear::factorize(matrix, positive, factor, monitor); });
+}
+
+// (job, wantsProgress, timeLimit, order, parent, indptr, indices, data, diagonal, b, x)
+Napi::Value solveFactor(const Napi::CallbackInfo& info) {
+  const linear::Factor factor = factorOf(info, 3);
+  const Doubles b = float64s(info[9]);
+  double* x = float64s(info[10]).data;
+  return launch(
+      info, [=](Monitor& monitor) { linear::solveFactor(factor, b.data, x, b.size / factor.n, monitor); });
+}
+
+// (job, wantsProgress, timeLimit, numbers, arrays (matrix, lower), lower data, [shift])
+Napi::Value incompleteCholesky(const Napi::CallbackInfo& info) {
+  Decoder decoder(info[3], info[4]);
+  const linear::Csr matrix = decoder.csr(), pattern = decoder.csr();
+  double* data = float64s(info[5]).data;
+  double* shift = float64s(info[6]).data;
+  return launch(info, [=](Monitor& monitor) {
+    shift[0] = linear::incompleteCholesky(matrix, pattern, data, shift[0], monitor);
+  });
+}
+
 }  // namespace
 
 void exportLinearSparse(Napi::Env env, Napi::Object room) {
@@ -119,6 +169,10 @@ void exportLinearSparse(Napi::Env env, Napi::Object room) {
   add("gmres", iterative<linear::gmres>);
   add("bicgstab", iterative<linear::bicgstab>);
   add("lsqr", iterative<linear::lsqr>);
+  add("analyzeCholesky", analyze);
+  add("factorizeCholesky", factorize);
+  add("solveCholesky", solveFactor);
+  add("incompleteCholesky", incompleteCholesky);
   add("stationary", stationary);
 }
 

@@ -1,5 +1,10 @@
 import type {
+  AnalyzeJob,
   CsrData,
+  FactorData,
+  FactorizeJob,
+  FactorSolveJob,
+  IncompleteCholeskyJob,
   IterativeJob,
   IterativeSettings,
   MultiplyJob,
@@ -135,6 +140,27 @@ function multiply({ operator, transpose, count, x, out, threads }: MultiplyJob):
   return [...new Encoder().operator(operator).finish(), Float64Array.of(transpose ? 1 : 0, count, threads), x, out]
 }
 
+/** Without the entries before they have room: empty arrays go as null. */
+function arrays({ order, parent, indptr, indices, data, diagonal }: FactorData): readonly unknown[] {
+  return [order, parent, indptr, ...[indices, data, diagonal].map((array) => (array.length === 0 ? null : array))]
+}
+
+function analyze({ matrix, natural, factor }: AnalyzeJob): readonly unknown[] {
+  return [...new Encoder().csr(matrix).finish(), natural, ...arrays(factor)]
+}
+
+function factorize({ matrix, positive, factor }: FactorizeJob): readonly unknown[] {
+  return [...new Encoder().csr(matrix).finish(), positive, ...arrays(factor)]
+}
+
+function solveFactor({ factor, b, x }: FactorSolveJob): readonly unknown[] {
+  return [...arrays(factor), b, x]
+}
+
+function incompleteCholesky({ matrix, lower, shift }: IncompleteCholeskyJob): readonly unknown[] {
+  return [...new Encoder().csr(matrix).csr(lower).finish(), lower.data, shift]
+}
+
 export function nativeSparse(runtime: Runtime, room: Exports): SparseKernels {
   return {
     multiply: nativeKernel(runtime, room.multiply, multiply),
@@ -143,6 +169,10 @@ export function nativeSparse(runtime: Runtime, room: Exports): SparseKernels {
     gmres: nativeKernel(runtime, room.gmres, iterative),
     bicgstab: nativeKernel(runtime, room.bicgstab, iterative),
     lsqr: nativeKernel(runtime, room.lsqr, iterative),
+    analyzeCholesky: nativeKernel(runtime, room.analyzeCholesky, analyze),
+    factorizeCholesky: nativeKernel(runtime, room.factorizeCholesky, factorize),
+    solveCholesky: nativeKernel(runtime, room.solveCholesky, solveFactor),
+    incompleteCholesky: nativeKernel(runtime, room.incompleteCholesky, incompleteCholesky),
     stationary: nativeKernel(runtime, room.stationary, stationary),
   }
 }

@@ -48,25 +48,30 @@ export function portablePreconditioner(data: PreconditionerData, monitor: Watch)
         halfTranspose,
       }
     }
-    case 'deflation': {
-      const { n, k, vectors, images, cholesky } = data
-      const inner = data.inner === null ? null : portablePreconditioner(data.inner, monitor)
-      const coarse = new Float64Array(k)
-      const row = (of: Float64Array, j: number) => of.subarray(j * n, (j + 1) * n)
-      return {
-        *apply(r, z) {
-          if (inner === null) z.set(r)
-          else yield* inner.apply(r, z)
-          // W E⁻¹ (Wᵀ r - (AW)ᵀ M⁻¹ r)
-          for (let j = 0; j < k; j++) coarse[j] = dot(row(vectors, j), r) - dot(row(images, j), z)
-          solveCholesky(cholesky, coarse)
-          for (let j = 0; j < k; j++) axpy(coarse[j], row(vectors, j), z)
-          if (monitor.due()) yield
-        },
-      }
-    }
+    case 'deflation':
+      return deflation(data, data.inner === null ? null : portablePreconditioner(data.inner, monitor).apply, monitor)
     case 'operator':
       return { apply: portableOperator(data.operator, monitor).apply }
+  }
+}
+
+type Deflation = Extract<PreconditionerData, { kind: 'deflation' }>
+
+/** With any M inside. */
+export function deflation(data: Omit<Deflation, 'inner'>, inner: Apply | null, monitor: Watch): PortablePreconditioner {
+  const { n, k, vectors, images, cholesky } = data
+  const coarse = new Float64Array(k)
+  const row = (of: Float64Array, j: number) => of.subarray(j * n, (j + 1) * n)
+  return {
+    *apply(r, z) {
+      if (inner === null) z.set(r)
+      else yield* inner(r, z)
+      // W E⁻¹ (Wᵀ r - (AW)ᵀ M⁻¹ r)
+      for (let j = 0; j < k; j++) coarse[j] = dot(row(vectors, j), r) - dot(row(images, j), z)
+      solveCholesky(cholesky, coarse)
+      for (let j = 0; j < k; j++) axpy(coarse[j], row(vectors, j), z)
+      if (monitor.due()) yield
+    },
   }
 }
 
@@ -113,7 +118,7 @@ function* solveUpperTransposed(
 }
 
 /** x <- (C Cᵀ)⁻¹ x, C lower triangular. */
-function solveCholesky(c: Float64Array, x: Float64Array): void {
+export function solveCholesky(c: Float64Array, x: Float64Array): void {
   const k = x.length
   for (let i = 0; i < k; i++) {
     for (let j = 0; j < i; j++) x[i] -= c[i * k + j] * x[j]

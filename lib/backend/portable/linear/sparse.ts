@@ -8,6 +8,7 @@ import { lsqr } from './lsqr.js'
 import { minres } from './minres.js'
 import { portableOperator } from './operators.js'
 import { portablePreconditioner } from './preconditioners.js'
+import { analyzeCholesky, factorizeCholesky, incompleteCholesky, solveCholesky } from './sparse-cholesky.js'
 import { stationary } from './stationary.js'
 import type { Step, Watch } from './step.js'
 
@@ -62,5 +63,9 @@ export const portableSparse: SparseKernels = {
   gmres: iterative(gmres),
   bicgstab: iterative(bicgstab),
   lsqr: iterative(lsqr),
+  analyzeCholesky: kernel(analyzeCholesky),
+  factorizeCholesky: kernel(factorizeCholesky),
+  solveCholesky: kernel(solveCholesky),
+  incompleteCholesky: kernel(incompleteCholesky),
   stationary: kernel(stationary),
 }
