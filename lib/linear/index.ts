@@ -38,6 +38,7 @@ export {
   type Transposed,
 } from './operator.js'
 export type { Preconditioner } from './preconditioner.js'
+export { type SolveMethod, type SolveOptions, type SolveSolution, solve, solveSync } from './solve.js'
 export { sor, sorSync } from './sor.js'
 export {
   type SparseCholesky,
