@@ -1,6 +1,7 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { LowrankKernels } from './lowrank.js'
+import type { LinearKernels } from './linear.js'
 import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { AssignmentJob } from './transport-assignment.js'
@@ -160,4 +161,5 @@ export interface Kernels {
   readonly transport: TransportKernels
   readonly moe: MoeKernels
   readonly lowrank: LowrankKernels
+  readonly linear: LinearKernels
 }

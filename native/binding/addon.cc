@@ -3,6 +3,7 @@
 
 #include "binding/jobs.h"
 #include "binding/lowrank.h"
+#include "binding/linear.h"
 #include "binding/moe.h"
 #include "binding/random.h"
 #include "binding/transport.h"
@@ -38,6 +39,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportTransport(env, exports);
   exportMoe(env, exports);
   exportLowrank(env, exports);
+  exportLinear(env, exports);
   exports.Set("describe", Napi::Function::New(env, describe, "describe"));
   exports.Set("selfTest", Napi::Function::New(env, selfTest, "selfTest"));
   return exports;

@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.js'
 import { nativeLowrank } from './lowrank.js'
+import { nativeLinear } from './linear.js'
 import { nativeMoe } from './moe.js'
 import { type JobBinding, Runtime } from './runtime.js'
 import { nativeTransport } from './transport.js'
@@ -16,6 +17,8 @@ export interface Binding extends JobBinding {
   moe: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./lowrank.ts
   lowrank: Record<string, any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./linear.ts
+  linear: Record<string, (...args: any[]) => any>
 }
 
 export function nativeKernels(binding: Binding): Kernels {
@@ -26,5 +29,6 @@ export function nativeKernels(binding: Binding): Kernels {
     transport: nativeTransport(runtime, binding.transport),
     moe: nativeMoe(runtime, binding.moe),
     lowrank: nativeLowrank(runtime, binding.lowrank),
+    linear: nativeLinear(runtime, binding.linear),
   }
 }

@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.js'
 import { portableLowrank } from './lowrank/kernels.js'
+import { portableLinear } from './linear/kernels.js'
 import { portableMoe } from './moe/kernels.js'
 import { portableRandomKernels } from './random/kernels.js'
 import { portableTransport } from './transport/kernels.js'
@@ -10,4 +11,5 @@ export const portableKernels: Kernels = {
   transport: portableTransport,
   moe: portableMoe,
   lowrank: portableLowrank,
+  linear: portableLinear,
 }

@@ -1,0 +1,3 @@
+import type { SparseKernels } from './linear-sparse.js'
+
+export interface LinearKernels extends SparseKernels {}

@@ -1,0 +1,223 @@
+#include "linear/csr.h"
+
+#include <algorithm>
+
+#include "linear/vectors.h"
+#include "simd/dispatch.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "linear/csr.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace extrema::linear {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Rows shorter than this are summed by scalar code: gathers do not pay for their reduction.
+constexpr int32_t kShortRow = 24;
+
+void Rows(const int32_t* indptr, const int32_t* indices, const double* data, size_t from, size_t to,
+          const double* x, double* out) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<int32_t, decltype(d)> d32;
+  const hn::RebindToSigned<decltype(d)> d64;
+  const size_t N = hn::Lanes(d);
+  int32_t k = indptr[from];
+  for (size_t i = from; i < to; i++) {
+    const int32_t end = indptr[i + 1];
+    double sum = 0;
+    if (end - k >= kShortRow) {
+      auto s0 = hn::Zero(d), s1 = s0;
+      for (; k + 2 * static_cast<int32_t>(N) <= end; k += 2 * static_cast<int32_t>(N)) {
+        const auto i0 = hn::PromoteTo(d64, hn::LoadU(d32, indices + k));
+        const auto i1 = hn::PromoteTo(d64, hn::LoadU(d32, indices + k + N));
+        s0 = hn::MulAdd(hn::LoadU(d, data + k), hn::GatherIndex(d, x, i0), s0);
+        s1 = hn::MulAdd(hn::LoadU(d, data + k + N), hn::GatherIndex(d, x, i1), s1);
+      }
+      sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
+    }
+    for (; k < end; k++) sum += data[k] * x[indices[k]];
+    out[i] = sum;
+  }
+}
+
+void RowsBlock(const int32_t* indptr, const int32_t* indices, const double* data, size_t from, size_t to,
+               const double* x, double* out, size_t count) {
+  const hn::ScalableTag<double> d;
+  const size_t N = hn::Lanes(d);
+  for (size_t i = from; i < to; i++) {
+    double* row = out + i * count;
+    const int32_t begin = indptr[i], end = indptr[i + 1];
+    size_t j = 0;
+    for (; j + 4 * N <= count; j += 4 * N) {
+      auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+      for (int32_t k = begin; k < end; k++) {
+        const double* other = x + static_cast<size_t>(indices[k]) * count + j;
+        const auto a = hn::Set(d, data[k]);
+        s0 = hn::MulAdd(a, hn::LoadU(d, other), s0);
+        s1 = hn::MulAdd(a, hn::LoadU(d, other + N), s1);
+        s2 = hn::MulAdd(a, hn::LoadU(d, other + 2 * N), s2);
+        s3 = hn::MulAdd(a, hn::LoadU(d, other + 3 * N), s3);
+      }
+      hn::StoreU(s0, d, row + j);
+      hn::StoreU(s1, d, row + j + N);
+      hn::StoreU(s2, d, row + j + 2 * N);
+      hn::StoreU(s3, d, row + j + 3 * N);
+    }
+    for (; j + N <= count; j += N) {
+      auto s = hn::Zero(d);
+      for (int32_t k = begin; k < end; k++)
+        s = hn::MulAdd(hn::Set(d, data[k]), hn::LoadU(d, x + static_cast<size_t>(indices[k]) * count + j), s);
+      hn::StoreU(s, d, row + j);
+    }
+    for (; j < count; j++) {
+      double s = 0;
+      for (int32_t k = begin; k < end; k++) s += data[k] * x[static_cast<size_t>(indices[k]) * count + j];
+      row[j] = s;
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace extrema::linear
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace extrema::linear {
+
+EXTREMA_EXPORT(Rows);
+EXTREMA_EXPORT(RowsBlock);
+
+void multiplyRows(const Csr& matrix, size_t from, size_t to, const double* x, double* out) {
+  EXTREMA_DISPATCH(Rows)(matrix.indptr, matrix.indices, matrix.data, from, to, x, out);
+}
+
+void multiplyRowsBlock(const Csr& matrix, size_t from, size_t to, const double* x, double* out,
+                       size_t count) {
+  EXTREMA_DISPATCH(RowsBlock)(matrix.indptr, matrix.indices, matrix.data, from, to, x, out, count);
+}
+
+std::vector<size_t> balancedRows(const Csr& matrix) {
+  constexpr size_t kLeastWork = 1 << 16, kMostChunks = 128;
+  const size_t work = matrix.count() + matrix.rows;
+  const size_t chunks = std::clamp<size_t>(work / kLeastWork, 1, kMostChunks);
+  std::vector<size_t> begin(chunks + 1);
+  begin[chunks] = matrix.rows;
+  for (size_t c = 1; c < chunks; c++) {
+    const size_t wanted = work * c / chunks;
+    size_t low = begin[c - 1], high = matrix.rows;
+    while (low < high) {
+      const size_t middle = (low + high) / 2;
+      if (static_cast<size_t>(matrix.indptr[middle]) + middle < wanted) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    begin[c] = low;
+  }
+  return begin;
+}
+
+CsrMemory transposed(const Csr& matrix) {
+  CsrMemory out;
+  out.indptr.assign(matrix.columns + 1, 0);
+  out.indices.resize(matrix.count());
+  out.data.resize(matrix.count());
+  for (size_t k = 0; k < matrix.count(); k++) out.indptr[static_cast<size_t>(matrix.indices[k]) + 1]++;
+  for (size_t j = 0; j < matrix.columns; j++) out.indptr[j + 1] += out.indptr[j];
+  std::vector<int32_t> next(out.indptr.begin(), out.indptr.end() - 1);
+  for (size_t i = 0; i < matrix.rows; i++) {
+    for (int32_t k = matrix.indptr[i]; k < matrix.indptr[i + 1]; k++) {
+      const auto at = static_cast<size_t>(next[static_cast<size_t>(matrix.indices[k])]++);
+      out.indices[at] = static_cast<int32_t>(i);
+      out.data[at] = matrix.data[k];
+    }
+  }
+  return out;
+}
+
+namespace {
+
+class CsrOperator final : public Operator {
+ public:
+  explicit CsrOperator(const Csr& matrix)
+      : Operator(matrix.rows, matrix.columns),
+        matrix_(matrix),
+        begin_(balancedRows(matrix)),
+        partial_(begin_.size()) {}
+
+  void apply(const double* x, double* out, Team& team) override { applyRows(matrix_, begin_, x, out, team); }
+
+  void applyTranspose(const double* x, double* out, Team& team) override {
+    if (!flipped_.indptr.empty()) {
+      applyRows(flipped_.view(columns, rows), flippedBegin_, x, out, team);
+      return;
+    }
+    std::fill_n(out, columns, 0.0);
+    scatter(x, out, 1, team);
+  }
+
+  void applyBlock(const double* x, double* out, size_t count, bool transpose, Team& team) override {
+    if (transpose) {
+      std::fill_n(out, columns * count, 0.0);
+      scatter(x, out, count, team);
+      return;
+    }
+    team.run(chunks(begin_), [&](uint32_t c, unsigned) {
+      multiplyRowsBlock(matrix_, begin_[c], begin_[c + 1], x, out, count);
+    });
+  }
+
+  double applyDot(const double* x, double* out, Team& team) override {
+    team.run(chunks(begin_), [&](uint32_t c, unsigned) {
+      multiplyRows(matrix_, begin_[c], begin_[c + 1], x, out);
+      partial_[c] = dotRange(x + begin_[c], out + begin_[c], begin_[c + 1] - begin_[c]);
+    });
+    double sum = 0;
+    for (size_t c = 0; c + 1 < begin_.size(); c++) sum += partial_[c];
+    return sum;
+  }
+
+  void prepare(bool transpose) override {
+    if (!transpose || !flipped_.indptr.empty()) return;
+    flipped_ = transposed(matrix_);
+    flippedBegin_ = balancedRows(flipped_.view(columns, rows));
+  }
+
+ private:
+  static uint32_t chunks(const std::vector<size_t>& begin) { return static_cast<uint32_t>(begin.size() - 1); }
+
+  static void applyRows(const Csr& matrix, const std::vector<size_t>& begin, const double* x, double* out,
+                        Team& team) {
+    team.run(chunks(begin),
+             [&](uint32_t c, unsigned) { multiplyRows(matrix, begin[c], begin[c + 1], x, out); });
+  }
+
+  // Once: adding rows where they belong costs less than the transpose.
+  void scatter(const double* x, double* out, size_t count, Team& team) const {
+    for (size_t c = 0; c + 1 < begin_.size() && !team.monitor().cancelled(); c++) {
+      for (size_t i = begin_[c]; i < begin_[c + 1]; i++) {
+        for (int32_t k = matrix_.indptr[i]; k < matrix_.indptr[i + 1]; k++) {
+          double* to = out + static_cast<size_t>(matrix_.indices[k]) * count;
+          for (size_t j = 0; j < count; j++) to[j] += matrix_.data[k] * x[i * count + j];
+        }
+      }
+    }
+  }
+
+  Csr matrix_;
+  std::vector<size_t> begin_;
+  std::vector<double> partial_;
+  CsrMemory flipped_;
+  std::vector<size_t> flippedBegin_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> csrOperator(const Csr& matrix) { return std::make_unique<CsrOperator>(matrix); }
+
+}  // namespace extrema::linear
+#endif

@@ -1,0 +1,47 @@
+#include "linear/sweeps.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace extrema::linear {
+
+Split::Split(const Csr& matrix, bool positive) : matrix(matrix), diagonal(matrix.rows), inverse(matrix.rows) {
+  for (size_t i = 0; i < matrix.rows; i++) {
+    const int32_t* begin = matrix.indices + matrix.indptr[i];
+    const int32_t* end = matrix.indices + matrix.indptr[i + 1];
+    const int32_t* at = std::lower_bound(begin, end, static_cast<int32_t>(i));
+    const bool there = at != end && *at == static_cast<int32_t>(i);
+    const double value = there ? matrix.data[at - matrix.indices] : 0;
+    if (positive ? !(value > 0) : value == 0) {
+      const std::string place = "matrix[" + std::to_string(i) + "][" + std::to_string(i) + "]: expected ";
+      const std::string came = ", got " + std::to_string(value);
+      if (positive) throw Error("ERR_NOT_POSITIVE", place + "a positive diagonal" + came);
+      throw Error("ERR_SINGULAR", place + "a diagonal other than 0" + came);
+    }
+    diagonal[i] = static_cast<int32_t>(at - matrix.indices);
+    inverse[i] = 1 / value;
+  }
+}
+
+void Split::forward(const double* r, double factor, double* out) const {
+  const int32_t* indices = matrix.indices;
+  const double* data = matrix.data;
+  for (size_t i = 0; i < matrix.rows; i++) {
+    double sum = 0;
+    for (int32_t k = matrix.indptr[i]; k < diagonal[i]; k++) sum += data[k] * out[indices[k]];
+    out[i] = (r[i] - factor * sum) * inverse[i];
+  }
+}
+
+void Split::backward(const double* r, double factor, double* out) const {
+  const int32_t* indices = matrix.indices;
+  const double* data = matrix.data;
+  for (size_t i = matrix.rows; i-- > 0;) {
+    double sum = 0;
+    for (int32_t k = matrix.indptr[i + 1] - 1; k > diagonal[i]; k--) sum += data[k] * out[indices[k]];
+    out[i] = r[i] - factor * inverse[i] * sum;
+  }
+}
+
+}  // namespace extrema::linear
