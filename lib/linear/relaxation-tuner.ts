@@ -1,6 +1,7 @@
+import { uniformFromWord } from '../backend/portable/random/kernels.js'
+import { philox } from '../backend/portable/random/philox.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, oneOf, whole } from '../core/options.js'
-import { type GeneratorState, generator } from '../random/index.js'
 import { type ChebyshevState, features, learnCost, newChebyshev, weigh } from './relaxation/chebyshev.js'
 import { begin, learn, newTsallis, type TsallisState } from './relaxation/tsallis.js'
 
@@ -48,7 +49,9 @@ export interface RelaxationTunerState {
   told: number
   capped: number
   clamped: number
-  random: GeneratorState
+  /** Each choice draws one number: that of the seed at the number of choices before. */
+  seed: number
+  asked: number
   /** One for each bin. */
   tsallis: TsallisState[]
   chebyshev: ChebyshevState | null
@@ -60,12 +63,10 @@ const names: ReadonlySet<string> = new Set(['method', 'omegas', 'range', 'bins',
 /** Chooses relaxation parameters by ask and tell: see {@link relaxationTuner}. */
 export class RelaxationTuner {
   readonly #state: RelaxationTunerState
-  readonly #random: ReturnType<typeof generator>
 
   /** See `relaxationTuner` and `relaxationTuner.fromState` for the public ways to one. */
   constructor(state: RelaxationTunerState) {
     this.#state = state
-    this.#random = generator.fromState(state.random)
   }
 
   /** Costs told. */
@@ -128,7 +129,7 @@ export class RelaxationTuner {
 
   /** Where the tuner stands, for `relaxationTuner.fromState`. */
   state(): RelaxationTunerState {
-    return structuredClone({ ...this.#state, random: this.#random.state() })
+    return structuredClone(this.#state)
   }
 
   #trial(action: number, p: Float64Array): RelaxationTrial {
@@ -136,7 +137,7 @@ export class RelaxationTuner {
   }
 
   #draw(p: Float64Array): number {
-    const level = this.#random.uniform()
+    const level = uniformAt(this.#state.seed, this.#state.asked++)
     let sum = 0
     let last = 0
     for (let i = 0; i < p.length; i++) {
@@ -185,6 +186,14 @@ export class RelaxationTuner {
       (chebyshev === null || Number.isFinite(trial.predicted))
     if (!right) throw new ExtremaError('ERR_OPTION', `trial: expected what ask() gave, got ${describe(trial)}`)
   }
+}
+
+/** Number `index` of the seed's stream, in [0, 1). */
+function uniformAt(seed: number, index: number): number {
+  const high = (x: number) => Math.floor(x / 2 ** 32)
+  const block = new Int32Array(4)
+  philox(seed >>> 0, high(seed), index >>> 0, high(index), 0, 0, block)
+  return uniformFromWord(block[1], block[0])
 }
 
 function checkOmegas(given: readonly number[] | undefined): number[] {
@@ -253,7 +262,8 @@ export function relaxationTuner(options: RelaxationTunerOptions): RelaxationTune
     told: 0,
     capped: 0,
     clamped: 0,
-    random: generator(options.seed ?? 0).state(),
+    seed: whole('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER),
+    asked: 0,
     tsallis: Array.from({ length: learners }, () => newTsallis(omegas.length)),
     chebyshev: method === 'chebyshev' ? newChebyshev(omegas.length, count) : null,
   })
@@ -273,7 +283,7 @@ relaxationTuner.fromState = (state: RelaxationTunerState): RelaxationTuner => {
   const range = checkRange(method, state.range)
   whole('state.features', state.features, 6, 1, 64)
   whole('state.cap', state.cap, 10_000, 1)
-  for (const name of ['told', 'capped', 'clamped'] as const) {
+  for (const name of ['seed', 'asked', 'told', 'capped', 'clamped'] as const) {
     whole(`state.${name}`, state[name], 0, 0, Number.MAX_SAFE_INTEGER)
   }
   const d = omegas.length
