@@ -50,6 +50,14 @@ export {
   randomizedSvd,
   randomizedSvdSync,
 } from './randomized-svd.js'
+export {
+  type RelaxationMethod,
+  type RelaxationTrial,
+  type RelaxationTuner,
+  type RelaxationTunerOptions,
+  type RelaxationTunerState,
+  relaxationTuner,
+} from './relaxation-tuner.js'
 export { type Sketch, type SketchOptions, sketch, sketchSync } from './sketch.js'
 export type { SketchKind, SketchShape } from './sketch-data.js'
 export {

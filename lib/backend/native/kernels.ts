@@ -18,7 +18,7 @@ export interface Binding extends JobBinding {
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./linear.ts
   linear: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./lowrank.ts
-  lowrank: Record<string, (...args: any[]) => any>
+  lowrank: Record<string, any>
 }
 
 export function nativeKernels(binding: Binding): Kernels {

@@ -1,0 +1,159 @@
+import type { Control } from '../../backend/kernels.js'
+import { ExtremaError } from '../../core/errors.js'
+import { describe } from '../../core/options.js'
+import type { DictionaryUpdate } from '../online-dictionary.js'
+import type { SampleBatch, Samples } from './samples.js'
+
+interface Following {
+  n: number
+  /** 0: every item is a batch. */
+  batchSize: number
+  control: Control
+  backend: DictionaryUpdate['backend']
+  mostSteps: number
+  check(item: SampleBatch): Samples
+  step(samples: Samples, timeLimit: number, mostSteps: number): Promise<DictionaryUpdate>
+}
+
+type Items = AsyncIterable<SampleBatch> | Iterable<SampleBatch>
+
+/** Steps through all items of a stream, and sums up. */
+export async function follow(stream: Items, following: Following): Promise<DictionaryUpdate> {
+  const { n, batchSize, control, mostSteps } = following
+  const start = performance.now()
+  const total = new Total(following.backend, start)
+  const iterator = iteratorOf(stream)
+  const ending = new Ending(control)
+  let rest: Samples | undefined
+  const left = () => control.timeLimit - (performance.now() - start)
+  /** False when the stream need not be read on. */
+  const take = async (samples: Samples): Promise<boolean> => {
+    if (left() <= 0) return total.end('time-limit')
+    const update = await following.step(samples, left(), mostSteps - total.sum.iterations)
+    total.add(update)
+    if (update.status !== 'iteration-limit') return total.end(update.status)
+    return total.sum.iterations < mostSteps
+  }
+  let isOpen = true
+  try {
+    for (;;) {
+      const next = await ending.orNext(iterator)
+      if (next === 'time-limit') {
+        total.end('time-limit')
+        return total.sum
+      }
+      if (next.done) {
+        isOpen = false
+        break
+      }
+      const given = following.check(next.value)
+      total.sum.invalid += given.invalid
+      const joined = { ...(rest === undefined ? given : join(rest, given)), invalid: 0 }
+      const whole = batchSize === 0 ? joined.rows : joined.rows - (joined.rows % batchSize)
+      rest = whole === joined.rows ? undefined : part(joined, whole, n)
+      if (whole > 0 && !(await take({ ...joined, data: joined.data.subarray(0, whole * n), rows: whole }))) {
+        return total.sum
+      }
+    }
+    if (rest !== undefined) await take(rest)
+    return total.sum
+  } finally {
+    ending.close()
+    // Not awaited where it hangs on a stream that does not answer.
+    if (isOpen) Promise.resolve(iterator.return?.()).catch(() => {})
+  }
+}
+
+function iteratorOf(stream: Items): AsyncIterator<SampleBatch> | Iterator<SampleBatch> {
+  const given = stream as Partial<AsyncIterable<SampleBatch> & Iterable<SampleBatch>> | null
+  if (typeof given === 'object' && given !== null) {
+    if (typeof given[Symbol.asyncIterator] === 'function') return given[Symbol.asyncIterator]!()
+    if (typeof given[Symbol.iterator] === 'function') return given[Symbol.iterator]!()
+  }
+  throw new ExtremaError('ERR_SHAPE', `stream: expected an iterable of batches, got ${describe(stream)}`)
+}
+
+function join(first: Samples, second: Samples): Samples {
+  const Same = first.data instanceof Float32Array ? Float32Array : Float64Array
+  const data = new Same(first.data.length + second.data.length)
+  data.set(first.data)
+  data.set(second.data, first.data.length)
+  return { ...second, data, rows: first.rows + second.rows, largest: Math.max(first.largest, second.largest) }
+}
+
+/** A copy of the rows from `begin` on: the stream may use its memory again. */
+function part(samples: Samples, begin: number, n: number): Samples {
+  return { ...samples, data: samples.data.slice(begin * n, samples.rows * n), rows: samples.rows - begin }
+}
+
+/** Abort and time while a stream lets us wait. */
+class Ending {
+  private readonly promise: Promise<'time-limit'>
+  private timer: NodeJS.Timeout | undefined
+  private onAbort: (() => void) | undefined
+
+  constructor(private readonly control: Control) {
+    const { signal, timeLimit } = control
+    this.promise = new Promise((resolve, reject) => {
+      if (timeLimit < Number.POSITIVE_INFINITY) {
+        this.timer = setTimeout(() => resolve('time-limit'), Math.min(timeLimit, 2 ** 31 - 1))
+      }
+      this.onAbort = () => reject(signal?.reason)
+      signal?.addEventListener('abort', this.onAbort)
+    })
+    // Whoever waits gets it; nobody may.
+    this.promise.catch(() => {})
+  }
+
+  async orNext(
+    iterator: AsyncIterator<SampleBatch> | Iterator<SampleBatch>,
+  ): Promise<'time-limit' | IteratorResult<SampleBatch>> {
+    this.control.signal?.throwIfAborted()
+    const next = Promise.resolve(iterator.next())
+    next.catch(() => {})
+    return Promise.race([this.promise, next])
+  }
+
+  close(): void {
+    clearTimeout(this.timer)
+    if (this.onAbort !== undefined) this.control.signal?.removeEventListener('abort', this.onAbort)
+  }
+}
+
+class Total {
+  readonly sum: DictionaryUpdate
+
+  constructor(
+    backend: DictionaryUpdate['backend'],
+    private readonly start: number,
+  ) {
+    const zeros = { iterations: 0, residual: 0, elapsed: 0, samples: 0, gap: 0, objective: 0, skipped: 0, invalid: 0 }
+    const none = { degenerate: 0, rankDeficient: 0, warnings: [], gaps: new Float64Array(0) }
+    this.sum = { status: 'iteration-limit', backend, ...zeros, ...none }
+  }
+
+  add(update: DictionaryUpdate): void {
+    const { sum } = this
+    const samples = sum.samples + update.samples
+    if (samples > 0) sum.objective += ((update.objective - sum.objective) * update.samples) / samples
+    sum.samples = samples
+    for (const name of ['iterations', 'skipped', 'degenerate', 'rankDeficient'] as const) sum[name] += update[name]
+    if (update.iterations > 0) {
+      sum.gap = update.gap
+      sum.residual = update.residual
+      sum.gaps = update.gaps
+    }
+    // Figures in warnings change from step to step: the latest of each kind.
+    for (const warning of update.warnings) {
+      const kind = warning.slice(0, 20)
+      sum.warnings = [...sum.warnings.filter((known) => !known.startsWith(kind)), warning]
+    }
+    sum.elapsed = performance.now() - this.start
+  }
+
+  end(status: DictionaryUpdate['status']): false {
+    this.sum.status = status
+    this.sum.elapsed = performance.now() - this.start
+    return false
+  }
+}
