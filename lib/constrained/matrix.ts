@@ -7,7 +7,13 @@ import { describe } from '../core/options.js'
 export type { SystemMatrix }
 
 /** A copy of a dense or CSR matrix in float64, checked; `code` is that of entries that are not finite. */
-export function toSystem(name: string, value: MatrixLike | Csr, code: ErrorCode, rows = -1, columns = -1): SystemMatrix {
+export function toSystem(
+  name: string,
+  value: MatrixLike | Csr,
+  code: ErrorCode,
+  rows = -1,
+  columns = -1,
+): SystemMatrix {
   if (typeof value !== 'object' || value === null) refuse(code, name, 'a matrix', describe(value))
   const matrix = 'indptr' in value ? copyCsr(name, value) : copyDense(name, value)
   const right = (rows < 0 || matrix.rows === rows) && (columns < 0 || matrix.columns === columns)

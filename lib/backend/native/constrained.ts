@@ -16,7 +16,18 @@ export function nativeConstrained(runtime: Runtime, room: Exports): ConstrainedK
       const kind = sketchKinds.indexOf(job.sketch)
       const { blockSize, maxSketches, threshold, coarse, descentBound, drawn, threads, rounding } = job
       const byNorm = job.byNorm ? 1 : 0
-      const parameters = [kind, blockSize, byNorm, maxSketches, threshold, coarse, descentBound, drawn, threads, rounding]
+      const parameters = [
+        kind,
+        blockSize,
+        byNorm,
+        maxSketches,
+        threshold,
+        coarse,
+        descentBound,
+        drawn,
+        threads,
+        rounding,
+      ]
       return layout(job.matrix, parameters, job.b, job.descent, job.key, job.z, job.report)
     }),
     factor: nativeKernel(runtime, room.factor, (job) =>
