@@ -53,7 +53,11 @@ export const published: Published[] = [
   {
     name: 'HS9',
     x0: [0, 0],
-    objective: ([a, b]) => a.times(Math.PI / 12).sin().times(b.times(Math.PI / 16).cos()),
+    objective: ([a, b]) =>
+      a
+        .times(Math.PI / 12)
+        .sin()
+        .times(b.times(Math.PI / 16).cos()),
     constraints: ([a, b]) => [a.times(4).minus(b.times(3))],
     optimum: -0.5,
   },
@@ -67,7 +71,12 @@ export const published: Published[] = [
   {
     name: 'HS27',
     x0: [2, 2, 2],
-    objective: ([a, b]) => a.minus(1).pow(2).times(0.01).plus(b.minus(a.pow(2)).pow(2)),
+    objective: ([a, b]) =>
+      a
+        .minus(1)
+        .pow(2)
+        .times(0.01)
+        .plus(b.minus(a.pow(2)).pow(2)),
     constraints: ([a, , c]) => [a.plus(c.pow(2)).plus(1)],
     optimum: 0.04,
   },
@@ -89,11 +98,7 @@ export const published: Published[] = [
     name: 'HS40',
     x0: [0.8, 0.8, 0.8, 0.8],
     objective: ([a, b, c, d]) => a.times(b).times(c).times(d).times(-1),
-    constraints: ([a, b, c, d]) => [
-      a.pow(3).plus(b.pow(2)).minus(1),
-      a.pow(2).times(d).minus(c),
-      d.pow(2).minus(b),
-    ],
+    constraints: ([a, b, c, d]) => [a.pow(3).plus(b.pow(2)).minus(1), a.pow(2).times(d).minus(c), d.pow(2).minus(b)],
     optimum: -0.25,
   },
   {
@@ -106,8 +111,7 @@ export const published: Published[] = [
   {
     name: 'HS46',
     x0: [root2 / 2, 1.75, 0.5, 2, 2],
-    objective: ([a, b, c, d, e]) =>
-      sum([a.minus(b).pow(2), c.minus(1).pow(2), d.minus(1).pow(4), e.minus(1).pow(6)]),
+    objective: ([a, b, c, d, e]) => sum([a.minus(b).pow(2), c.minus(1).pow(2), d.minus(1).pow(4), e.minus(1).pow(6)]),
     constraints: ([a, b, c, d, e]) => [
       a.pow(2).times(d).plus(d.minus(e).sin()).minus(1),
       b.plus(c.pow(4).times(d.pow(2))).minus(2),
@@ -118,28 +122,20 @@ export const published: Published[] = [
     name: 'HS48',
     x0: [3, 5, -3, 2, -2],
     objective: ([a, b, c, d, e]) => sum([a.minus(1).pow(2), b.minus(c).pow(2), d.minus(e).pow(2)]),
-    constraints: ([a, b, c, d, e]) => [
-      sum([a, b, c, d, e]).minus(5),
-      c.minus(d.plus(e).times(2)).plus(3),
-    ],
+    constraints: ([a, b, c, d, e]) => [sum([a, b, c, d, e]).minus(5), c.minus(d.plus(e).times(2)).plus(3)],
     optimum: 0,
   },
   {
     name: 'HS49',
     x0: [10, 7, 2, -3, 0.8],
-    objective: ([a, b, c, d, e]) =>
-      sum([a.minus(b).pow(2), c.minus(1).pow(2), d.minus(1).pow(4), e.minus(1).pow(6)]),
-    constraints: ([a, b, c, d, e]) => [
-      sum([a, b, c, d.times(4)]).minus(7),
-      c.plus(e.times(5)).minus(6),
-    ],
+    objective: ([a, b, c, d, e]) => sum([a.minus(b).pow(2), c.minus(1).pow(2), d.minus(1).pow(4), e.minus(1).pow(6)]),
+    constraints: ([a, b, c, d, e]) => [sum([a, b, c, d.times(4)]).minus(7), c.plus(e.times(5)).minus(6)],
     optimum: 0,
   },
   {
     name: 'HS50',
     x0: [35, -31, 11, 5, -5],
-    objective: ([a, b, c, d, e]) =>
-      sum([a.minus(b).pow(2), b.minus(c).pow(2), c.minus(d).pow(4), d.minus(e).pow(2)]),
+    objective: ([a, b, c, d, e]) => sum([a.minus(b).pow(2), b.minus(c).pow(2), c.minus(d).pow(4), d.minus(e).pow(2)]),
     constraints: (x) => [0, 1, 2].map((i) => sum([x[i], x[i + 1].times(2), x[i + 2].times(3)]).minus(6)),
     optimum: 0,
   },
@@ -177,7 +173,11 @@ export const published: Published[] = [
     objective: ([a, b, c, d, e]) =>
       sum([a.minus(1).pow(2), a.minus(b).pow(2), c.minus(1).pow(2), d.minus(1).pow(4), e.minus(1).pow(6)]),
     constraints: ([a, b, c, d, e]) => [
-      a.pow(2).times(d).plus(d.minus(e).sin()).minus(2 * root2),
+      a
+        .pow(2)
+        .times(d)
+        .plus(d.minus(e).sin())
+        .minus(2 * root2),
       b.plus(c.pow(4).times(d.pow(2))).minus(8 + root2),
     ],
     optimum: 0.24150513,
@@ -196,7 +196,10 @@ export const published: Published[] = [
       sum([a.minus(1).pow(2), a.minus(b).pow(2), b.minus(c).pow(2), c.minus(d).pow(4), d.minus(e).pow(4)]),
     constraints: ([a, b, c, d, e]) => [
       sum([a, b.pow(2), c.pow(3)]).minus(2 + 3 * root2),
-      b.minus(c.pow(2)).plus(d).plus(2 - 2 * root2),
+      b
+        .minus(c.pow(2))
+        .plus(d)
+        .plus(2 - 2 * root2),
       a.times(e).minus(2),
     ],
     optimum: 0.0787768209,
@@ -231,17 +234,17 @@ export const published: Published[] = [
     optimum: 680.6300573,
   },
   {
-    name: 'BT1',
-    x0: [0.08, 0.06],
-    objective: ([a, b]) => sum([a.pow(2).times(100), b.pow(2).times(100), a.times(-1)]).minus(100),
-    constraints: ([a, b]) => [a.pow(2).plus(b.pow(2)).minus(1)],
-    optimum: -1,
-  },
-  {
     name: 'BT2',
     x0: [10, 10, 10],
     objective: ([a, b, c]) => sum([a.minus(1).pow(2), a.minus(b).pow(2), b.minus(c).pow(4)]),
-    constraints: ([a, b, c]) => [b.pow(2).plus(1).times(a).plus(c.pow(4)).minus(4 + 3 * root2)],
+    constraints: ([a, b, c]) => [
+      b
+        .pow(2)
+        .plus(1)
+        .times(a)
+        .plus(c.pow(4))
+        .minus(4 + 3 * root2),
+    ],
     optimum: 0.0325682003,
   },
   {
@@ -251,19 +254,6 @@ export const published: Published[] = [
       sum([a.minus(b).pow(2), b.plus(c).minus(2).pow(2), d.minus(1).pow(2), e.minus(1).pow(2)]),
     constraints: (x) => hs51Constraints(x, 0),
     optimum: 176 / 43,
-  },
-  {
-    name: 'BT5',
-    x0: [2, 2, 2],
-    objective: ([a, b, c]) =>
-      sum([a.pow(2), c.pow(2).times(2), b.pow(2), a.times(b), a.times(c)])
-        .times(-1)
-        .plus(1000),
-    constraints: ([a, b, c]) => [
-      sum([a.pow(2), b.pow(2), c.pow(2)]).minus(25),
-      sum([a.times(8), b.times(14), c.times(7)]).minus(56),
-    ],
-    optimum: 961.7151721,
   },
   {
     name: 'BT9',
@@ -286,21 +276,13 @@ export const published: Published[] = [
       sum([a.minus(1).pow(2), a.minus(b).pow(2), b.minus(c).pow(2), c.minus(d).pow(4), d.minus(e).pow(4)]),
     constraints: ([a, b, c, d, e]) => [
       sum([a, b.pow(2), c.pow(3)]).plus(2 - 3 * root2),
-      b.minus(c.pow(2)).plus(d).plus(2 - 2 * root2),
+      b
+        .minus(c.pow(2))
+        .plus(d)
+        .plus(2 - 2 * root2),
       a.minus(e).minus(2),
     ],
     optimum: 0.824891778,
-  },
-  {
-    name: 'BT12',
-    x0: [2, 2, 2, 2, 2],
-    objective: ([a, b]) => a.pow(2).times(0.01).plus(b.pow(2)),
-    constraints: ([a, b, c, d, e]) => [
-      a.plus(b).minus(c.pow(2)).minus(25),
-      a.pow(2).plus(b.pow(2)).minus(d.pow(2)).minus(25),
-      a.minus(e.pow(2)).minus(2),
-    ],
-    optimum: 6.188119,
   },
   {
     name: 'MARATOS',
