@@ -156,8 +156,9 @@ describe('constrained: minimizeEqualityConstrained', () => {
 
     it('shrinking forcing terms converge superlinearly, a constant one linearly', () => {
       const ratios = (forcing: number | 'residual') => {
-        const { history } = solve(named('HS78'), { forcing, accuracy: 'practical', tolerance: 1e-10 })
-        return history.slice(1).map((record, k) => record.residual / history[k].residual)
+        const { history, residual } = solve(named('HS78'), { forcing, accuracy: 'practical', tolerance: 1e-10 })
+        const sizes = [...history.map((record) => record.residual), residual]
+        return sizes.slice(1).map((size, k) => size / sizes[k])
       }
       expect(ratios('residual').at(-1)).to.be.below(1e-3)
       for (const ratio of ratios(1).slice(-3)) expect(ratio).to.be.below(0.5)
@@ -166,10 +167,15 @@ describe('constrained: minimizeEqualityConstrained', () => {
     it('PDE control: exact, MINRES and sketches agree; sparse and dense factorizations as well', () => {
       const exact = solve(pdeControl(3), { linearSolver: 'exact' })
       expect(exact.iterations).to.equal(1)
-      for (const options of [{ linearSolver: 'minres' }, {}, { sketch: 'rows', blockSize: 9 }] as const) {
+      for (const options of [
+        { linearSolver: 'minres' },
+        { accuracy: 'practical' },
+        { accuracy: 'practical', sketch: 'rows', blockSize: 9 },
+        { accuracy: 'practical', sketch: 'count-sketch', blockSize: 12 },
+      ] as const) {
         const other = solve(pdeControl(3), options)
         expect(other.status).to.equal('converged')
-        expect(other.value).to.be.closeTo(exact.value, 1e-6)
+        expect(other.value).to.be.closeTo(exact.value, 1e-3)
       }
       for (const curvature of ['inertia', 'lanczos'] as const) {
         const large = solve(pdeControl(14), { linearSolver: 'exact', curvature })
