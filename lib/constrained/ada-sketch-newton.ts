@@ -3,7 +3,7 @@ import { dot } from '../backend/portable/constrained/system.js'
 import { toFloat64 } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import type { Solution, Status } from '../core/solution.js'
-import { inertiaJob, isPositive, jacobianEigenvalue, projectedEigenvalue } from './curvature.js'
+import { inertiaJob, isPositive, jacobianEigenvalue } from './curvature.js'
 import { Direction } from './direction.js'
 import { kktMatrix } from './kkt.js'
 import { addTransposed, frobenius, isSame, type SystemMatrix } from './matrix.js'
@@ -235,9 +235,6 @@ class Solver {
   private *isAbove(hessian: SystemMatrix, jacobian: SystemMatrix, level: number): Steps<boolean> {
     const n = this.oracles.n
     if (jacobian.rows === n) return true
-    if (this.options.curvature === 'lanczos') {
-      return (yield* inSlices((monitor) => projectedEigenvalue(hessian, jacobian, monitor))) > level
-    }
     const job = inertiaJob(hessian, jacobian, -level)
     yield* inKernel(this.options.kernels.constrained.factor, job)
     this.checkFlops += job.report[factorField.flops]

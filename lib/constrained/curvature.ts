@@ -62,54 +62,7 @@ export function* jacobianEigenvalue(jacobian: SystemMatrix, clock: Clock): Work<
     for (let i = 0; i < m; i++) g.add(i, v[i], row)
     g.multiply(row, out)
   }
-  return Math.max(0, yield* leastEigenvalue(apply, generator(1).normal(m), clock))
-}
-
-/**
- * The least eigenvalue of H on the kernel of G by Lanczos' method; projections by conjugate gradients on GGᵀ. Ritz values
- * lie above it.
- */
-export function* projectedEigenvalue(hessian: SystemMatrix, jacobian: SystemMatrix, clock: Clock): Work<number> {
-  const h = new System(hessian)
-  const g = new System(jacobian)
-  const [n, m] = [h.rows, g.rows]
-  if (n === m) return Number.POSITIVE_INFINITY
-  const row = new Float64Array(n)
-  const solve = (rhs: Float64Array): Float64Array => {
-    const x = new Float64Array(m)
-    const r = rhs.slice()
-    const p = rhs.slice()
-    const q = new Float64Array(m)
-    let squares = dot(r, r)
-    const least = 1e-24 * squares
-    for (let k = 0; k < 10 * m + 100 && squares > least; k++) {
-      row.fill(0)
-      for (let i = 0; i < m; i++) g.add(i, p[i], row)
-      g.multiply(row, q)
-      const alpha = squares / dot(p, q)
-      for (let i = 0; i < m; i++) {
-        x[i] += alpha * p[i]
-        r[i] -= alpha * q[i]
-      }
-      const next = dot(r, r)
-      for (let i = 0; i < m; i++) p[i] = r[i] + (next / squares) * p[i]
-      squares = next
-    }
-    return x
-  }
-  const project = (v: Float64Array) => {
-    const gv = new Float64Array(m)
-    g.multiply(v, gv)
-    const y = solve(gv)
-    for (let i = 0; i < m; i++) g.add(i, -y[i], v)
-  }
-  const start = generator(2).normal(n)
-  project(start)
-  const apply = (v: Float64Array, out: Float64Array) => {
-    h.multiply(v, out)
-    project(out)
-  }
-  return yield* leastEigenvalue(apply, start, clock)
+  return Math.max(0, yield* leastEigenvalue(apply, generator(1).normal(m), m, clock))
 }
 
 const mostSteps = 4000
@@ -119,6 +72,8 @@ const checkInterval = 25
 function* leastEigenvalue(
   apply: (v: Float64Array, out: Float64Array) => void,
   start: Float64Array,
+  /** Of the space that it works in: after as many steps there is nothing left but rounding. */
+  dimension: number,
   clock: Clock,
 ): Work<number> {
   const n = start.length
@@ -140,7 +95,7 @@ function* leastEigenvalue(
     diagonal.push(alpha)
     beta = Math.sqrt(dot(w, w))
     scale = Math.max(scale, Math.abs(alpha) + beta)
-    const isEnd = beta <= 1e-12 * scale || k + 1 === mostSteps
+    const isEnd = beta <= 1e-8 * scale || k + 1 === Math.min(dimension, mostSteps)
     if (isEnd || k % checkInterval === checkInterval - 1) {
       const least = leastOfTridiagonal(diagonal, squares, scale)
       if (isEnd || Math.abs(last - least) <= 1e-3 * Math.abs(least)) return least

@@ -102,10 +102,9 @@ export interface EqualityConstrainedOptions extends SolverOptions, SketchOptions
   /** How directions are found: by sketching, exactly by L D Lᵀ, or by MINRES to the same accuracy. Default `'sketch'`. */
   linearSolver?: 'sketch' | 'exact' | 'minres'
   /**
-   * Whether B is positive on the kernel of G: decided by the inertia of Γ, by Lanczos' method on the projected Hessian
-   * (an estimate, without a factorization), or assumed. Default `'inertia'`.
+   * Whether B is positive on the kernel of G: decided by the inertia of Γ, or assumed. Default `'inertia'`.
    */
-  curvature?: 'inertia' | 'lanczos' | 'assume'
+  curvature?: 'inertia' | 'assume'
   /** η₁, η₂ and δ to begin with. Defaults 1, 0.1, 0.1. */
   eta1?: number
   eta2?: number
@@ -130,7 +129,7 @@ export interface CheckedOptions extends CheckedSketch {
   practical: boolean
   forcing: number | 'residual'
   linearSolver: 'sketch' | 'exact' | 'minres'
-  curvature: 'inertia' | 'lanczos' | 'assume'
+  curvature: 'inertia' | 'assume'
   eta1: number
   eta2: number
   delta: number
@@ -173,7 +172,7 @@ export function checkOptions(options: EqualityConstrainedOptions): CheckedOption
     practical: oneOf('accuracy', options.accuracy, ['theoretical', 'practical'], 'theoretical') === 'practical',
     forcing,
     linearSolver: oneOf('linearSolver', options.linearSolver, ['sketch', 'exact', 'minres'], 'sketch'),
-    curvature: oneOf('curvature', options.curvature, ['inertia', 'lanczos', 'assume'], 'inertia'),
+    curvature: oneOf('curvature', options.curvature, ['inertia', 'assume'], 'inertia'),
     eta1: positive('eta1', options.eta1, 1),
     eta2: positive('eta2', options.eta2, 0.1),
     delta: positive('delta', options.delta, 0.1),

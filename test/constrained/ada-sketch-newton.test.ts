@@ -177,11 +177,11 @@ describe('constrained: minimizeEqualityConstrained', () => {
         expect(other.status).to.equal('converged')
         expect(other.value).to.be.closeTo(exact.value, 1e-3)
       }
-      for (const curvature of ['inertia', 'lanczos'] as const) {
+      for (const curvature of ['inertia', 'assume'] as const) {
         const large = solve(pdeControl(14), { linearSolver: 'exact', curvature })
         expect(large.status).to.equal('converged')
         expect(large.iterations).to.equal(1)
-        expect(large.secondOrder).to.equal(true)
+        expect(large.secondOrder).to.equal(curvature === 'inertia' ? true : undefined)
       }
       const minres = solve(pdeControl(14), { linearSolver: 'minres', accuracy: 'practical', tolerance: 1e-3 })
       expect(minres.status).to.equal('converged')
