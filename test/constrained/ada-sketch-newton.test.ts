@@ -248,9 +248,9 @@ describe('constrained: minimizeEqualityConstrained', () => {
 
     it('halves the step where the objective has no value', () => {
       const logs: EqualityConstrainedProblem = {
-        x0: [3, 0.01],
-        value: (x) => x[0] - Math.log(x[1]),
-        gradient: (x) => [1, -1 / x[1]],
+        x0: [-1, 3],
+        value: (x) => -x[0] - Math.log(x[1]),
+        gradient: (x) => [-1, -1 / x[1]],
         constraints: (x) => [x[0] + x[1] - 2],
         jacobian: () => [[1, 1]],
         hessian: (x) => [
