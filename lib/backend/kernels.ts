@@ -1,5 +1,6 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
+import type { ConstrainedKernels } from './constrained.js'
 import type { LinearKernels } from './linear.js'
 import type { LowrankKernels } from './lowrank.js'
 import type { MoeKernels } from './moe.js'
@@ -172,4 +173,5 @@ export interface Kernels {
   readonly moe: MoeKernels
   readonly linear: LinearKernels
   readonly lowrank: LowrankKernels
+  readonly constrained: ConstrainedKernels
 }

@@ -1,6 +1,7 @@
 #include <cblas.h>
 #include <napi.h>
 
+#include "binding/constrained.h"
 #include "binding/jobs.h"
 #include "binding/linear.h"
 #include "binding/lowrank.h"
@@ -40,6 +41,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportMoe(env, exports);
   exportLinear(env, exports);
   exportLowrank(env, exports);
+  exportConstrained(env, exports);
   exports.Set("describe", Napi::Function::New(env, describe, "describe"));
   exports.Set("selfTest", Napi::Function::New(env, selfTest, "selfTest"));
   return exports;

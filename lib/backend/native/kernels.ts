@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { nativeConstrained } from './constrained.js'
 import { nativeLinear } from './linear.js'
 import { nativeLowrank } from './lowrank.js'
 import { nativeMoe } from './moe.js'
@@ -19,6 +20,8 @@ export interface Binding extends JobBinding {
   linear: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./lowrank.ts
   lowrank: Record<string, any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./constrained.ts
+  constrained: Record<string, (...args: any[]) => any>
 }
 
 export function nativeKernels(binding: Binding): Kernels {
@@ -30,5 +33,6 @@ export function nativeKernels(binding: Binding): Kernels {
     moe: nativeMoe(runtime, binding.moe),
     linear: nativeLinear(runtime, binding.linear),
     lowrank: nativeLowrank(runtime, binding.lowrank),
+    constrained: nativeConstrained(runtime, binding.constrained),
   }
 }

@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { portableConstrained } from './constrained/kernels.js'
 import { portableLinear } from './linear/kernels.js'
 import { portableLowrank } from './lowrank/kernels.js'
 import { portableMoe } from './moe/kernels.js'
@@ -12,4 +13,5 @@ export const portableKernels: Kernels = {
   moe: portableMoe,
   linear: portableLinear,
   lowrank: portableLowrank,
+  constrained: portableConstrained,
 }

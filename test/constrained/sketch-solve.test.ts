@@ -1,0 +1,138 @@
+import { expect } from 'chai'
+import { type SketchKind, type SketchSolveOptions, sketchSolve, sketchSolveSync } from '../../lib/constrained/index.js'
+import { forEachBackend } from '../helpers/backends.js'
+import { refusing } from '../helpers/errors.js'
+import { fill, random } from '../helpers/random.js'
+
+const kinds: SketchKind[] = ['kaczmarz', 'gaussian', 'gaussian-block', 'count-sketch', 'rows']
+
+/** A symmetric system with a known solution. */
+function system(n: number, seed: number) {
+  const next = random(seed)
+  const matrix = Array.from({ length: n }, () => Array.from(fill(n, next), (x) => x - 0.5))
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) matrix[i][j] = matrix[j][i]
+    matrix[i][i] += i % 2 === 0 ? 2 : -2
+  }
+  const x = fill(n, next)
+  const b = matrix.map((row) => row.reduce((sum, value, j) => sum + value * x[j], 0))
+  return { matrix, b, x }
+}
+
+function sparse(rows: number[][]) {
+  const indptr = [0]
+  const indices: number[] = []
+  const data: number[] = []
+  for (const row of rows) {
+    row.forEach((value, j) => {
+      if (value === 0) return
+      indices.push(j)
+      data.push(value)
+    })
+    indptr.push(indices.length)
+  }
+  const shape: [number, number] = [rows.length, rows[0].length]
+  return { shape, indptr: Int32Array.from(indptr), indices: Int32Array.from(indices), data: Float64Array.from(data) }
+}
+
+const squaredError = (x: ArrayLike<number>, y: ArrayLike<number>) =>
+  Array.from(x).reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0)
+
+describe('constrained: sketchSolve', () => {
+  forEachBackend((backend) => {
+    for (const sketch of kinds) {
+      it(`${sketch}: the solution, dense and sparse, either sampling`, async () => {
+        const { matrix, b, x } = system(9, 4)
+        for (const form of [matrix, sparse(matrix)]) {
+          for (const sampling of ['uniform', 'norm'] as const) {
+            const options: SketchSolveOptions = {
+              backend,
+              sketch,
+              sampling,
+              blockSize: 3,
+              tolerance: 1e-10,
+              maxIterations: 1e6,
+            }
+            const solution = await sketchSolve({ matrix: form, b }, options)
+            expect(solution.status).to.equal('converged')
+            expect(solution.residual).to.be.at.most(1e-10)
+            expect(Math.sqrt(squaredError(solution.x, x))).to.be.at.most(1e-8)
+          }
+        }
+      })
+
+      it(`${sketch}: the error never grows, sketch by sketch`, () => {
+        const { matrix, b, x } = system(8, 7)
+        let at: Float64Array = new Float64Array(8)
+        for (let k = 0; k < 60; k++) {
+          const options: SketchSolveOptions = {
+            backend,
+            sketch,
+            blockSize: 3,
+            tolerance: 0,
+            maxIterations: 1,
+            drawn: k,
+          }
+          const next = sketchSolveSync({ matrix, b, x0: at }, options).x
+          expect(squaredError(next, x)).to.be.at.most(squaredError(at, x) * (1 + 1e-12))
+          at = next
+        }
+        const whole = sketchSolveSync({ matrix, b }, { backend, sketch, blockSize: 3, tolerance: 0, maxIterations: 60 })
+        expect(Math.sqrt(squaredError(whole.x, at))).to.be.at.most(1e-10)
+      })
+    }
+
+    it('Kaczmarz: ‖z⁺ - z*‖² = ‖z - z*‖² - r_i² / ‖A_i‖² for one of the rows, all alike often', () => {
+      const { matrix, b, x } = system(5, 2)
+      const drops = matrix.map((row, i) => b[i] ** 2 / row.reduce((sum, value) => sum + value * value, 0))
+      const start = squaredError(new Float64Array(5), x)
+      const counts = new Array(5).fill(0)
+      for (let k = 0; k < 1000; k++) {
+        const { x: z } = sketchSolveSync({ matrix, b }, { backend, tolerance: 0, maxIterations: 1, drawn: k })
+        const drop = start - squaredError(z, x)
+        const row = drops.findIndex((expected) => Math.abs(expected - drop) <= 1e-12)
+        expect(row).to.be.at.least(0)
+        counts[row]++
+      }
+      for (const count of counts) expect(count).to.be.within(140, 260)
+    })
+
+    it('a block of all rows solves at once; dependent rows do no harm', () => {
+      const { matrix, b, x } = system(6, 5)
+      const once = sketchSolveSync({ matrix, b }, { backend, sketch: 'rows', blockSize: 6, maxIterations: 1 })
+      expect(Math.sqrt(squaredError(once.x, x))).to.be.at.most(1e-9)
+      const twice = [...matrix, ...matrix]
+      const options: SketchSolveOptions = { backend, sketch: 'rows', blockSize: 12, maxIterations: 1 }
+      const solution = sketchSolveSync({ matrix: twice, b: [...b, ...b] }, options)
+      expect(Math.sqrt(squaredError(solution.x, x))).to.be.at.most(1e-6)
+    })
+
+    it('says when sketches or rounding are the limit', () => {
+      const { matrix, b } = system(6, 5)
+      const short = sketchSolveSync({ matrix, b }, { backend, maxIterations: 3 })
+      expect(short.status).to.equal('iteration-limit')
+      expect(short.iterations).to.equal(3)
+      expect(sketchSolveSync({ matrix, b }, { backend, tolerance: 0, maxIterations: 1e6 }).status).to.equal('stalled')
+    })
+
+    it('bad input', async () => {
+      const refuses = refusing(sketchSolve, sketchSolveSync)
+      const good = { matrix: [[1]], b: [1] }
+      await refuses(null, { backend }, 'ERR_SHAPE', /problem: expected \{ matrix, b \}, got null/)
+      await refuses({ ...good, b: [1, 2] }, { backend }, 'ERR_SHAPE', /b: expected 1 numbers/)
+      await refuses({ ...good, matrix: [[Number.NaN]] }, { backend }, 'ERR_NOT_FINITE', /matrix: expected finite/)
+      await refuses(good, { backend, sketch: 'kacmarz' }, 'ERR_OPTION', /did you mean 'kaczmarz'/)
+      await refuses(good, { backend, seed: -1 }, 'ERR_OPTION', /seed: expected a whole number/)
+    })
+  })
+
+  it('both backends draw and compute the same', () => {
+    const { matrix, b } = system(20, 9)
+    for (const sketch of kinds) {
+      const [x, y] = (['native', 'portable'] as const).map(
+        (backend) => sketchSolveSync({ matrix, b }, { backend, sketch, seed: 5, tolerance: 0, maxIterations: 40 }).x,
+      )
+      expect(Math.sqrt(squaredError(x, y))).to.be.at.most(1e-10)
+    }
+  })
+})
