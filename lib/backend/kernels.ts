@@ -1,5 +1,6 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
+import type { DescentKernels } from './descent.js'
 import type { LinearKernels } from './linear.js'
 import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
@@ -168,4 +169,5 @@ export interface Kernels {
   readonly transport: TransportKernels
   readonly moe: MoeKernels
   readonly linear: LinearKernels
+  readonly descent: DescentKernels
 }

@@ -1,6 +1,7 @@
 #include <cblas.h>
 #include <napi.h>
 
+#include "binding/descent.h"
 #include "binding/jobs.h"
 #include "binding/linear.h"
 #include "binding/moe.h"
@@ -38,6 +39,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportTransport(env, exports);
   exportMoe(env, exports);
   exportLinear(env, exports);
+  exportDescent(env, exports);
   exports.Set("describe", Napi::Function::New(env, describe, "describe"));
   exports.Set("selfTest", Napi::Function::New(env, selfTest, "selfTest"));
   return exports;

@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { nativeDescent } from './descent.js'
 import { nativeLinear } from './linear.js'
 import { nativeMoe } from './moe.js'
 import { type JobBinding, Runtime } from './runtime.js'
@@ -16,6 +17,8 @@ export interface Binding extends JobBinding {
   moe: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./linear.ts
   linear: Record<string, (...args: any[]) => any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./descent.ts
+  descent: Record<string, (...args: any[]) => any>
 }
 
 export function nativeKernels(binding: Binding): Kernels {
@@ -26,5 +29,6 @@ export function nativeKernels(binding: Binding): Kernels {
     transport: nativeTransport(runtime, binding.transport),
     moe: nativeMoe(runtime, binding.moe),
     linear: nativeLinear(runtime, binding.linear),
+    descent: nativeDescent(runtime, binding.descent),
   }
 }

@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels.js'
+import { portableDescent } from './descent/kernels.js'
 import { portableLinear } from './linear/kernels.js'
 import { portableMoe } from './moe/kernels.js'
 import { portableRandomKernels } from './random/kernels.js'
@@ -10,4 +11,5 @@ export const portableKernels: Kernels = {
   transport: portableTransport,
   moe: portableMoe,
   linear: portableLinear,
+  descent: portableDescent,
 }
