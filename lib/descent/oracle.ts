@@ -1,3 +1,4 @@
+// biome-ignore-all lint/correctness/useYield: the methods of a model are generators, whether or not this one waits.
 import type { DescentRules } from '../backend/descent.js'
 import type { Control } from '../backend/kernels.js'
 import type { Flow } from '../backend/portable/descent/flow.js'

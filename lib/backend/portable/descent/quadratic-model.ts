@@ -1,3 +1,4 @@
+// biome-ignore-all lint/correctness/useYield: the methods of a model are generators, whether or not this one waits.
 import { ExtremaError } from '../../../core/errors.js'
 import type { DescentData, MatrixData } from '../../descent.js'
 import type { Flow, Watch } from './flow.js'
