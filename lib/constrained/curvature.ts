@@ -1,6 +1,6 @@
 import { type FactorJob, factorField, factorReportLength } from '../backend/constrained.js'
 import { dot, System } from '../backend/portable/constrained/system.js'
-import { symmetricEigen } from '../linear/symmetric-eigen.js'
+import { symmetricEigen } from '../backend/portable/linear/tridiagonal-eigen.js'
 import type { Clock, Work } from '../linear/work.js'
 import { generator } from '../random/index.js'
 import { eliminationOrder, kktMatrix } from './kkt.js'

@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.js'
 import { nativeConstrained } from './constrained.js'
+import { nativeDescent } from './descent.js'
 import { nativeLinear } from './linear.js'
 import { nativeLowrank } from './lowrank.js'
 import { nativeMoe } from './moe.js'
@@ -22,6 +23,8 @@ export interface Binding extends JobBinding {
   lowrank: Record<string, any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./constrained.ts
   constrained: Record<string, (...args: any[]) => any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./descent.ts
+  descent: Record<string, (...args: any[]) => any>
 }
 
 export function nativeKernels(binding: Binding): Kernels {
@@ -34,5 +37,6 @@ export function nativeKernels(binding: Binding): Kernels {
     linear: nativeLinear(runtime, binding.linear),
     lowrank: nativeLowrank(runtime, binding.lowrank),
     constrained: nativeConstrained(runtime, binding.constrained),
+    descent: nativeDescent(runtime, binding.descent),
   }
 }

@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.js'
 import { portableConstrained } from './constrained/kernels.js'
+import { portableDescent } from './descent/kernels.js'
 import { portableLinear } from './linear/kernels.js'
 import { portableLowrank } from './lowrank/kernels.js'
 import { portableMoe } from './moe/kernels.js'
@@ -14,4 +15,5 @@ export const portableKernels: Kernels = {
   linear: portableLinear,
   lowrank: portableLowrank,
   constrained: portableConstrained,
+  descent: portableDescent,
 }
