@@ -9,7 +9,12 @@ const stage = 'build/examples'
 rmSync(stage, { recursive: true, force: true })
 mkdirSync(stage, { recursive: true })
 
-const pages = ['README.md', ...list('docs', '.md'), ...list('docs/transport', '.md'), ...list('docs/linear', '.md')].filter((page) => existsSync(page))
+const pages = [
+  'README.md',
+  ...list('docs', '.md'),
+  ...list('docs/transport', '.md'),
+  ...list('docs/linear', '.md'),
+].filter((page) => existsSync(page))
 const programs = list('examples', '.ts').filter((program) => path.basename(program) !== 'demo.ts')
 for (const page of pages) {
   for (const [index, block] of [...readFileSync(page, 'utf8').matchAll(/^```ts\n(.*?)^```/gms)].entries()) {
