@@ -14,6 +14,7 @@ const pages = [
   ...list('docs', '.md'),
   ...list('docs/transport', '.md'),
   ...list('docs/linear', '.md'),
+  ...list('docs/lowrank', '.md'),
 ].filter((page) => existsSync(page))
 const programs = list('examples', '.ts').filter((program) => path.basename(program) !== 'demo.ts')
 for (const page of pages) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import path from 'node:path'
 import { randomOrthogonal } from '../../lib/lowrank/dictionary/start.js'
 import { onlineDictionary, orthogonalDictionary } from '../../lib/lowrank/index.js'
 import { type Generator, generator } from '../../lib/random/index.js'
@@ -36,13 +37,13 @@ function error(W: Float64Array, D: Float64Array, n: number): number {
   return 1 - sum / n
 }
 
-/** The slope of log(running minimum of the gap) over log t, from the tenth step on. */
-function slope(gaps: Float64Array): number {
+/** The slope of log(running minimum of the gap) over log t, from step `first` on: G has full rank then. */
+function slope(gaps: Float64Array, first: number): number {
   const [xs, ys]: number[][] = [[], []]
   let least = Number.POSITIVE_INFINITY
   gaps.forEach((gap, t) => {
+    if (t < first) return
     least = Math.min(least, gap)
-    if (t < 9) return
     xs.push(Math.log(t + 1))
     ys.push(Math.log(least))
   })
@@ -51,14 +52,12 @@ function slope(gaps: Float64Array): number {
   return xs.reduce((sum, x, k) => sum + (x - mx) * (ys[k] - my), 0) / xs.reduce((sum, x) => sum + (x - mx) ** 2, 0)
 }
 
-/** Hourly temperatures in windows of a day, each without its mean. */
+/** Hourly temperatures of Seattle in windows of a day, each without its mean. */
 function temperatures(): Float64Array {
-  const file = createRequire(import.meta.url).resolve('vega-datasets/data/sf-temps.csv')
-  const hours = readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => Number(line.split(',')[0]))
+  const main = createRequire(import.meta.url).resolve('vega-datasets')
+  const file = path.join(path.dirname(main), '..', 'data', 'seattle-weather-hourly-normals.csv')
+  const lines = readFileSync(file, 'utf8').trim().split('\n').slice(1)
+  const hours = lines.map((line) => Number(line.split(',')[2]))
   const days = Math.floor(hours.length / 24)
   const out = new Float64Array(days * 24)
   for (let d = 0; d < days; d++) {
@@ -92,7 +91,7 @@ export async function run({ quick, log }: Context): Promise<Report> {
         const learner = onlineDictionary({ atoms: n, power, batchSize: batch, seed: 100 + seed })
         const { gaps } = await learner.update(samples(D, n, theta, T * batch, rng))
         errors.push(error(learner.relaxed.data, D, n))
-        slopes.push(slope(gaps))
+        slopes.push(slope(gaps, Math.max(10, 2 * n)))
       }
       finals[power] = median(errors)
       recovery.push([n, theta, batch, power, T, median(errors), Math.max(...errors), median(slopes)])
