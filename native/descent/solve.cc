@@ -84,7 +84,19 @@ class Descent {
         break;
       }
       value_ = value;
+      // Greedy rules see the gradient before every step, the others look when the steps of an epoch have
+      // become short.
       const double bound = select();
+      if (greedy) residual = bound / scale;
+      if (residual <= rules_.tolerance) {
+        value = model_.refresh() + terms_.value(x_, n_);
+        residual = this->residual() / scale;
+        sinceCheck = 0;
+        if (residual <= rules_.tolerance) {
+          status = Ended::converged;
+          break;
+        }
+      }
       iteration++;
       model_.blockGradient(block_.data(), size_, g_.data());
       const double change = propose();
@@ -120,17 +132,11 @@ class Descent {
       still = moved > 0 ? 0 : still + 1;
       largest = std::max(largest, moved);
       sinceCheck++;
-      // Greedy rules see the gradient at every step, the others look when the steps of an epoch have become
-      // short.
       const double limit = rules_.tolerance * scale;
-      const bool due = greedy ? bound <= limit || sinceCheck >= kRefreshEvery || still >= 2
+      const bool due = greedy ? sinceCheck >= kRefreshEvery || still >= 2
                               : sinceCheck % period == 0 &&
                                     (largest <= 4 * limit || sinceCheck >= 10 * period || still >= period);
-      if (greedy) {
-        residual = bound / scale;
-      } else if (sinceCheck % period == 0) {
-        largest = 0;
-      }
+      if (!greedy && sinceCheck % period == 0) largest = 0;
       if (!due) continue;
       value = model_.refresh() + terms_.value(x_, n_);
       if (monitor_.cancelled()) return;

@@ -107,7 +107,18 @@ export class Descent {
       }
       if (watch.due()) yield
       this.value = value
+      // Greedy rules see the gradient before every step, the others look when the steps of an epoch have become short.
       const bound = yield* this.select()
+      if (isGreedy) residual = bound / scale
+      if (residual <= rules.tolerance) {
+        value = (yield* model.refresh()) + terms.value(x)
+        residual = this.residual() / scale
+        sinceCheck = 0
+        if (residual <= rules.tolerance) {
+          status = ended.converged
+          break
+        }
+      }
       this.iteration++
       yield* model.blockGradient(this.block, this.size, this.g)
       const change = yield* this.propose()
@@ -139,13 +150,11 @@ export class Descent {
       still = moved > 0 ? 0 : still + 1
       largest = Math.max(largest, moved)
       sinceCheck++
-      // Greedy rules see the gradient at every step, the others look when the steps of an epoch have become short.
       const due = isGreedy
-        ? bound <= rules.tolerance * scale || sinceCheck >= refreshEvery || still >= 2
+        ? sinceCheck >= refreshEvery || still >= 2
         : sinceCheck % period === 0 &&
           (largest <= 4 * rules.tolerance * scale || sinceCheck >= 10 * period || still >= period)
-      if (isGreedy) residual = bound / scale
-      else if (sinceCheck % period === 0) largest = 0
+      if (!isGreedy && sinceCheck % period === 0) largest = 0
       if (!due) continue
       value = (yield* model.refresh()) + terms.value(x)
       if (out.values !== null) out.values[this.iteration - 1] = value
