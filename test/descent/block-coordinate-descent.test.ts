@@ -440,8 +440,7 @@ describe('descent: blockCoordinateDescent', () => {
       for (const [suffix, extra] of terms) {
         for (const [selection, update, partition] of combinations) {
           if (suffix !== '' && (selection === 'iht' || (selection === 'gsn' && partition === 'variable'))) continue
-          // Where few coordinates can move, later blocks fill up with scores that are rounding errors: two steps there.
-          const maxIterations = suffix === '' ? 6 : 2
+          const maxIterations = 6
           const problem = { ...template, ...extra } as DescentProblem
           const what = `${selection}, ${update}, ${partition}${suffix}`
           for (const end of [
