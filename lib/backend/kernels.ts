@@ -144,15 +144,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels
-  extends ExactKernels,
-    LineKernels,
-    RelaxedKernels,
-    BarycenterKernels,
-    SparsityKernels,
-    GromovKernels,
-    LowRankKernels,
-    DerivativeKernels {
+export interface TransportKernels extends ExactKernels, LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels, LowRankKernels, DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

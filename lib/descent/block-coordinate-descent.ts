@@ -74,7 +74,7 @@ const mostSelected = 2 ** 26
  * (at the start, for oracles); `status` is `'stalled'` if rounding allows no more steps above the tolerance. Coordinates that f does
  * not depend on stay where they are, or go to 0 under an L1 term.
  *
- * Defaults: τ = 5 is the paper's; tolerance 1e-6; maxIterations 100,000 (its experiments stop at 500).
+ * Defaults: τ = 5 is the paper's; tolerance 1e-6; maxIterations 1000 passes and at least 100,000 (its experiments stop at 500).
  *
  * @throws {ExtremaError} `ERR_SHAPE` (also: A not symmetric, blocks with cycles under 'message-passing'), `ERR_NOT_FINITE`,
  * `ERR_NOT_POSITIVE` (an indefinite block, or an objective that rises, naming the iteration), `ERR_INFEASIBLE` (lower above

@@ -71,6 +71,10 @@ const graphPartitions: ReadonlySet<string> = new Set(['red-black', 'colouring', 
 /** All blocks of that many are tried by 'mi'. */
 const mostTried = 200_000
 
+/** A thousand passes, and at least 100,000 blocks: the paper's experiments stop at 500. */
+const defaultIterations = (n: number, blockSize: number) =>
+  Math.min(2 ** 31 - 1, Math.max(100_000, 1000 * Math.ceil(n / blockSize)))
+
 export const needsGraph = ({ partition, selection, update }: DescentRules): boolean =>
   graphPartitions.has(partition) || trees.has(selection) || update === 'message-passing'
 
@@ -105,7 +109,7 @@ export function checkOptions(
     givenStart: given?.start ?? new Int32Array(0),
     givenIndices: given?.indices ?? new Int32Array(0),
     tolerance: nonNegative('tolerance', options.tolerance, 1e-6),
-    maxIterations: whole('maxIterations', options.maxIterations, 100_000, 0),
+    maxIterations: whole('maxIterations', options.maxIterations, defaultIterations(n, blockSize), 0),
     seed: whole('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER),
   }
   const variable = partition === 'variable'

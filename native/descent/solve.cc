@@ -22,6 +22,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kRefreshEvery = 1000;
+// Steps whose D_i |d_i| is at most this part of the gradient at 0 are rounding errors, and score 0.
+constexpr double kNoStep = 1e-14;
 // Cached factors of fixed blocks take at most so many numbers.
 constexpr size_t kMostCached = size_t{1} << 25;
 constexpr int kThresholdRounds = 10;
@@ -66,6 +68,7 @@ class Descent {
     double value = model_.refresh() + terms_.value(x_, n_);
     const double atZero = model_.gradientScale();
     const double scale = atZero != 0 ? atZero : 1;
+    scale_ = scale;
     double residual = this->residual() / scale, touched = 0, largest = 0;
     Ended status = residual <= rules_.tolerance ? Ended::converged : Ended::iterationLimit;
     if (monitor_.cancelled()) return;
@@ -84,7 +87,20 @@ class Descent {
         break;
       }
       value_ = value;
+      // Greedy rules see the gradient before every step, the others look when the steps of an epoch have
+      // become short.
       const double bound = select();
+      if (greedy) residual = bound / scale;
+      if (residual <= rules_.tolerance || isFlat_) {
+        value = model_.refresh() + terms_.value(x_, n_);
+        residual = this->residual() / scale;
+        sinceCheck = 0;
+        if (isFlat_) select();
+        if (residual <= rules_.tolerance || isFlat_) {
+          status = residual <= rules_.tolerance ? Ended::converged : Ended::stalled;
+          break;
+        }
+      }
       iteration++;
       model_.blockGradient(block_.data(), size_, g_.data());
       const double change = propose();
@@ -120,17 +136,11 @@ class Descent {
       still = moved > 0 ? 0 : still + 1;
       largest = std::max(largest, moved);
       sinceCheck++;
-      // Greedy rules see the gradient at every step, the others look when the steps of an epoch have become
-      // short.
       const double limit = rules_.tolerance * scale;
-      const bool due = greedy ? bound <= limit || sinceCheck >= kRefreshEvery || still >= 2
+      const bool due = greedy ? sinceCheck >= kRefreshEvery || still >= 2
                               : sinceCheck % period == 0 &&
                                     (largest <= 4 * limit || sinceCheck >= 10 * period || still >= period);
-      if (greedy) {
-        residual = bound / scale;
-      } else if (sinceCheck % period == 0) {
-        largest = 0;
-      }
+      if (!greedy && sinceCheck % period == 0) largest = 0;
       if (!due) continue;
       value = model_.refresh() + terms_.value(x_, n_);
       if (monitor_.cancelled()) return;
@@ -342,15 +352,21 @@ class Descent {
 
   double selectGreedily() {
     const double* gradient = model_.gradient.data();
+    const double least = kNoStep * scale_;
     double bound = 0;
     for (const int32_t k : live_) {
       const size_t i = static_cast<size_t>(k);
       const double d = terms_.step(i, x_[i], gradient[i], weights_[i]);
       const double size = weights_[i] * std::fabs(d);
       if (!(size <= bound)) bound = size;
-      scores_[i] = terms_.composite ? terms_.decrease(i, x_[i], gradient[i], weights_[i], d)
-                                    : 0.5 * size * std::fabs(d);
+      if (size <= least) {
+        scores_[i] = 0;
+      } else {
+        scores_[i] = terms_.composite ? terms_.decrease(i, x_[i], gradient[i], weights_[i], d)
+                                      : 0.5 * size * std::fabs(d);
+      }
     }
+    isFlat_ = bound <= least;
     if (rules_.selection == Selection::mi) {
       selectByTrial();
     } else if (rules_.selection == Selection::gsq || (rules_.selection == Selection::gsn && fixed_)) {
@@ -799,7 +815,8 @@ class Descent {
   std::vector<size_t> free_, places_;
   std::vector<char> isFree_, roots_;
   std::vector<std::vector<double>> cache_;
-  double curvature_ = 0, value_ = 0;
+  double curvature_ = 0, value_ = 0, scale_ = 1;
+  bool isFlat_ = false;  // no coordinate has a score
   SparseBlock sparse_;
   std::optional<ForestSolver> forest_;
   std::optional<BlockProgram> program_;

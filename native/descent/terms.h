@@ -32,8 +32,12 @@ struct Terms {
     return composite ? prox(i, x - g / weight, weight) - x : -g / weight;
   }
 
+  // l1_i (|x + d| - |x|), without cancellation where the sign stays.
   double change(size_t i, double x, double d) const {
-    return l1[i] == 0 ? 0 : l1[i] * (std::fabs(x + d) - std::fabs(x));
+    if (l1[i] == 0) return 0;
+    const double next = x + d;
+    if (x > 0 && next >= 0) return l1[i] * d;
+    return x < 0 && next <= 0 ? -l1[i] * d : l1[i] * (std::fabs(next) - std::fabs(x));
   }
 
   // How much the proximal step d lowers its model.

@@ -12,6 +12,8 @@ import { Stream, Urn } from './stream.js'
 import type { Terms } from './terms.js'
 
 const refreshEvery = 1000
+/** Steps whose D_i |d_i| is at most this part of the gradient at 0 are rounding errors, and score 0. */
+const noStep = 1e-14
 /** Cached factors of fixed blocks take at most so many numbers. */
 const mostCached = 2 ** 25
 const thresholdRounds = 10
@@ -56,6 +58,9 @@ export class Descent {
   private work!: Work
   private iteration = 0
   private value = 0
+  private scale = 1
+  /** No coordinate has a score. */
+  private isFlat = false
 
   constructor(
     private readonly model: Model,
@@ -87,6 +92,7 @@ export class Descent {
     this.live = live.slice(0, count)
     let value = (yield* model.refresh()) + terms.value(x)
     const scale = (yield* model.gradientScale()) || 1
+    this.scale = scale
     let residual = this.residual() / scale
     let status: number = residual <= rules.tolerance ? ended.converged : ended.iterationLimit
     let identified = 0
@@ -107,7 +113,19 @@ export class Descent {
       }
       if (watch.due()) yield
       this.value = value
+      // Greedy rules see the gradient before every step, the others look when the steps of an epoch have become short.
       const bound = yield* this.select()
+      if (isGreedy) residual = bound / scale
+      if (residual <= rules.tolerance || this.isFlat) {
+        value = (yield* model.refresh()) + terms.value(x)
+        residual = this.residual() / scale
+        sinceCheck = 0
+        if (this.isFlat) yield* this.select()
+        if (residual <= rules.tolerance || this.isFlat) {
+          status = residual <= rules.tolerance ? ended.converged : ended.stalled
+          break
+        }
+      }
       this.iteration++
       yield* model.blockGradient(this.block, this.size, this.g)
       const change = yield* this.propose()
@@ -139,13 +157,11 @@ export class Descent {
       still = moved > 0 ? 0 : still + 1
       largest = Math.max(largest, moved)
       sinceCheck++
-      // Greedy rules see the gradient at every step, the others look when the steps of an epoch have become short.
       const due = isGreedy
-        ? bound <= rules.tolerance * scale || sinceCheck >= refreshEvery || still >= 2
+        ? sinceCheck >= refreshEvery || still >= 2
         : sinceCheck % period === 0 &&
           (largest <= 4 * rules.tolerance * scale || sinceCheck >= 10 * period || still >= period)
-      if (isGreedy) residual = bound / scale
-      else if (sinceCheck % period === 0) largest = 0
+      if (!isGreedy && sinceCheck % period === 0) largest = 0
       if (!due) continue
       value = (yield* model.refresh()) + terms.value(x)
       if (out.values !== null) out.values[this.iteration - 1] = value
@@ -352,14 +368,17 @@ export class Descent {
   private *selectGreedily(): Flow<number> {
     const { rules, blocks, live, scores, weights, terms, x, model, order } = this
     const { gradient } = model
+    const least = noStep * this.scale
     let bound = 0
     for (let k = 0; k < live.length; k++) {
       const i = live[k]
       const d = terms.step(i, x[i], gradient[i], weights[i])
       const size = weights[i] * Math.abs(d)
       if (!(size <= bound)) bound = size
-      scores[i] = terms.composite ? terms.decrease(i, x[i], gradient[i], weights[i]) : 0.5 * size * Math.abs(d)
+      if (size <= least) scores[i] = 0
+      else scores[i] = terms.composite ? terms.decrease(i, x[i], gradient[i], weights[i]) : 0.5 * size * Math.abs(d)
     }
+    this.isFlat = bound <= least
     if (rules.selection === 'mi') {
       yield* this.selectByTrial()
     } else if (rules.selection === 'gsq' || (rules.selection === 'gsn' && blocks)) {

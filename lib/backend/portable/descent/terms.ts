@@ -41,8 +41,13 @@ export class Terms {
     return -(g * d + 0.5 * weight * d * d + this.change(i, x, d))
   }
 
+  /** l1_i (|x + d| - |x|), without cancellation where the sign stays. */
   change(i: number, x: number, d: number): number {
-    return this.l1[i] === 0 ? 0 : this.l1[i] * (Math.abs(x + d) - Math.abs(x))
+    const l1 = this.l1[i]
+    if (l1 === 0) return 0
+    const next = x + d
+    if (x > 0 && next >= 0) return l1 * d
+    return x < 0 && next <= 0 ? -l1 * d : l1 * (Math.abs(next) - Math.abs(x))
   }
 
   value(x: Float64Array): number {
