@@ -11,6 +11,7 @@ import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
 import type { LowRankKernels } from './transport-low-rank.js'
+import type { OrderKernels } from './transport-order.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 import type { SparsityKernels } from './transport-sparsity.js'
 
@@ -149,6 +150,7 @@ export interface TransportKernels
     SparsityKernels,
     GromovKernels,
     LowRankKernels,
+    OrderKernels,
     DerivativeKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
