@@ -12,6 +12,7 @@ export async function ourIterations(
   const solution = await sinkhorn(problem, {
     ...options,
     acceleration: 'none',
+    multiscale: false,
     tolerance: 0,
     certificate: false,
     maxIterations: iterations,

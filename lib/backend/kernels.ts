@@ -14,6 +14,7 @@ import type { GromovKernels } from './transport-gromov.js'
 import type { LightBridgeKernels } from './transport-light-bridge.js'
 import type { LineKernels } from './transport-line.js'
 import type { LowRankKernels } from './transport-low-rank.js'
+import type { OrderKernels } from './transport-order.js'
 import type { Border, Relaxation, RelaxedKernels } from './transport-relaxed.js'
 import type { SparsityKernels } from './transport-sparsity.js'
 
@@ -144,7 +145,7 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends ExactKernels, LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels, LowRankKernels, DerivativeKernels {
+export interface TransportKernels extends ExactKernels, LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels, LowRankKernels, DerivativeKernels, OrderKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

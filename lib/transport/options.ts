@@ -35,6 +35,11 @@ export interface SinkhornOptions extends EntropicOptions {
    * long as the dual value does not fall behind that of plain steps. `'none'`: Sinkhorn's iteration as it is.
    */
   acceleration?: 'anderson' | 'none'
+  /**
+   * Points with a metric other than `'cosine'`: start from the solution of coarser clouds, the means of cells of 8, 64, …
+   * points. Not with `warmStart`, nor for few points. Default true.
+   */
+  multiscale?: boolean
 }
 
 export interface SinkhornNewtonSparseOptions extends EntropicOptions {
@@ -56,7 +61,7 @@ const entropicNames = [
   'history',
   'certificate',
 ]
-export const sinkhornNames: ReadonlySet<string> = new Set([...entropicNames, 'acceleration'])
+export const sinkhornNames: ReadonlySet<string> = new Set([...entropicNames, 'acceleration', 'multiscale'])
 export const newtonNames: ReadonlySet<string> = new Set([...entropicNames, 'variant', 'sinkhornIterations', 'sparsity'])
 
 export interface CheckedOptions {
@@ -64,6 +69,8 @@ export interface CheckedOptions {
   backend: BackendName | undefined
   control: Control
   history: boolean
+  /** `sinkhorn` between points: from coarse to fine. Undefined: where it helps. */
+  multiscale: boolean | undefined
   warmStart: { f: VectorLike; g: VectorLike } | undefined
 }
 
@@ -98,6 +105,7 @@ export function checkOptions(
     backend,
     control,
     history: flag('history', options.history, false),
+    multiscale: options.multiscale === undefined ? undefined : flag('multiscale', options.multiscale, true),
     warmStart: checkStart(options.warmStart),
   }
 }

@@ -70,7 +70,7 @@ export function runProgramSync<T>(program: Program<T>, control: Control): T {
 }
 
 /** A limit that has passed leaves every kernel the moment that it takes to return something sound. */
-function remaining(control: Control, start: number): Control {
+export function remaining(control: Control, start: number): Control {
   if (control.timeLimit === Number.POSITIVE_INFINITY) return control
   return { ...control, timeLimit: Math.max(control.timeLimit - (performance.now() - start), Number.MIN_VALUE) }
 }

@@ -3,15 +3,18 @@ import {
   type BatchJob,
   type Control,
   type Kernels,
+  reportField,
   reportLength,
   type SolveJob,
   type TransformJob,
 } from '../backend/kernels.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe } from '../core/options.js'
+import { hasScales, type Multiscale, multiscale, scatter } from './multiscale.js'
 import { type CheckedOptions, startPotential } from './options.js'
 import { checkKept } from './plan-view.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
+import { type Program, remaining, runProgram, runProgramSync } from './program.js'
 import { historyOf, spread } from './report.js'
 import { EntropicSolution, type TransportSolution } from './solution.js'
 
@@ -45,6 +48,19 @@ function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
   return { problem: checked, options, kernels: kernels(options.backend), job, control, start }
 }
 
+/** The preparation of a problem that has scales, null for others. */
+function scalesOf(method: Method, { problem, options, kernels, job }: Prepared): Program<Multiscale> | null {
+  if (method !== 'sinkhorn' || options.multiscale === false || options.warmStart !== undefined) return null
+  return hasScales(problem.reduced) ? multiscale(kernels, problem.reduced, job.settings) : null
+}
+
+/** Takes the result back to the caller's order. */
+function leaveScales({ rows, columns, f, g, passes }: Multiscale, job: SolveJob): void {
+  scatter(f, rows, job.f)
+  scatter(g, columns, job.g)
+  job.report[reportField.passes] += Math.ceil(passes)
+}
+
 /** Runs a solver kernel off the event loop and makes its solution. */
 export async function solve(
   method: Method,
@@ -53,7 +69,15 @@ export async function solve(
 ): Promise<TransportSolution> {
   const prepared = prepare(problem, options)
   const { job, control } = prepared
-  await prepared.kernels.transport[method].run(job, control)
+  const program = scalesOf(method, prepared)
+  if (program === null) {
+    await prepared.kernels.transport[method].run(job, control)
+  } else {
+    const scales = await runProgram(program, { ...control, onProgress: undefined })
+    const ordered = { ...job, problem: scales.problem, f: scales.f, g: scales.g }
+    await prepared.kernels.transport[method].run(ordered, remaining(control, prepared.start))
+    leaveScales(scales, job)
+  }
   checkKept(prepared.problem.full)
   const { f, g } = expand(prepared.problem, job.f, job.g)
   for (const transform of missingPotentials(prepared.problem, f, g, options.settings.threads)) {
@@ -67,7 +91,15 @@ export async function solve(
 export function solveSync(method: Method, problem: TransportProblem, options: CheckedOptions): TransportSolution {
   const prepared = prepare(problem, options)
   const { job, control } = prepared
-  prepared.kernels.transport[method].runSync(job, control)
+  const program = scalesOf(method, prepared)
+  if (program === null) {
+    prepared.kernels.transport[method].runSync(job, control)
+  } else {
+    const scales = runProgramSync(program, control)
+    const ordered = { ...job, problem: scales.problem, f: scales.f, g: scales.g }
+    prepared.kernels.transport[method].runSync(ordered, remaining(control, prepared.start))
+    leaveScales(scales, job)
+  }
   const { f, g } = expand(prepared.problem, job.f, job.g)
   for (const transform of missingPotentials(prepared.problem, f, g, options.settings.threads)) {
     prepared.kernels.transport.transform.runSync(transform, control)
@@ -87,7 +119,12 @@ export async function solveBatch(
   if (!Array.isArray(problems)) {
     throw new ExtremaError('ERR_SHAPE', `problems: expected an array of problems, got ${describe(problems)}`)
   }
-  for (const [name, given] of Object.entries({ warmStart: options.warmStart, history: options.history || undefined })) {
+  const single = {
+    warmStart: options.warmStart,
+    history: options.history || undefined,
+    multiscale: options.multiscale || undefined,
+  }
+  for (const [name, given] of Object.entries(single)) {
     if (given === undefined) continue
     throw new ExtremaError(
       'ERR_OPTION',

@@ -235,6 +235,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   exportSparsity(env, room);
   exportGromov(env, room);
   exportLowRank(env, room);
+  exportCloudOrder(env, room);
   exportExact(env, room);
   exports.Set("transport", room);
 }

@@ -16,6 +16,7 @@ void exportBarycenter(Napi::Env env, Napi::Object room);
 void exportSparsity(Napi::Env env, Napi::Object room);
 void exportGromov(Napi::Env env, Napi::Object room);
 void exportLowRank(Napi::Env env, Napi::Object room);
+void exportCloudOrder(Napi::Env env, Napi::Object room);
 void exportExact(Napi::Env env, Napi::Object room);
 
 }  // namespace extrema

@@ -63,6 +63,11 @@ export function nativeTransport(runtime: Runtime, room: Exports): TransportKerne
     ...nativeGromov(runtime, room),
     ...nativeLowRank(runtime, room),
     assignment: nativeKernel(runtime, room.assignment, assignmentArguments),
+    cloudOrder: nativeKernel(runtime, room.cloudOrder, ({ n, d, points, order }) => [
+      Float64Array.of(n, d),
+      points,
+      order,
+    ]),
     ...nativeTransportDerivatives(runtime, room),
     ...nativeRelaxedTransport(runtime, room),
     ...nativeSparsity(runtime, room),

@@ -4,6 +4,7 @@ import { Monitor, portableKernel, type Steps } from '../driver.js'
 import { assignment } from './assignment.js'
 import { portableBarycenter } from './barycenter.js'
 import type { Report } from './context.js'
+import { cloudOrder } from './cloud-order.js'
 import { portableTransportDerivatives } from './derivative-kernels.js'
 import { portableExact } from './exact.js'
 import { portableGromov } from './gromov.js'
@@ -71,6 +72,7 @@ export const portableTransport: TransportKernels = {
   ...portableGromov,
   ...portableLowRank,
   assignment: portableKernel(assignment),
+  cloudOrder: portableKernel(cloudOrder),
   ...portableTransportDerivatives,
   ...portableRelaxedTransport,
   sinkhorn: solver(sinkhorn),
