@@ -145,7 +145,16 @@ export interface CsrParts {
   data: Float64Array
 }
 
-export interface TransportKernels extends ExactKernels, LineKernels, RelaxedKernels, BarycenterKernels, SparsityKernels, GromovKernels, LowRankKernels, DerivativeKernels, OrderKernels {
+export interface TransportKernels
+  extends ExactKernels,
+    LineKernels,
+    RelaxedKernels,
+    BarycenterKernels,
+    SparsityKernels,
+    GromovKernels,
+    LowRankKernels,
+    DerivativeKernels,
+    OrderKernels {
   assignment: Kernel<AssignmentJob>
   sinkhorn: Kernel<SolveJob>
   sinkhornNewtonSparse: Kernel<SolveJob>

@@ -5,6 +5,7 @@ import {
   pointCloud,
   type SinkhornOptions,
   sinkhorn,
+  sinkhornBatch,
   sinkhornSync,
 } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
