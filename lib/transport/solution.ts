@@ -34,7 +34,7 @@ export interface TransportSolution extends Solution, TransportPlan {
   passes: number
   /**
    * Marginal error of each iteration, with `history: true`: the Newton methods' after it; Sinkhorn's that of the rows it
-   * found, as it measures no other on the way.
+   * found, as it measures no other on the way, or accelerated that of the columns between its two updates, which may rise.
    */
   history?: Float64Array
 }
