@@ -9,7 +9,7 @@ import { PointCloudRows } from '../../lib/backend/portable/transport/point-cloud
 import { SparseOperator } from '../../lib/backend/portable/transport/sparse-operator.js'
 import { ThresholdPass, thresholdPass } from '../../lib/backend/portable/transport/threshold-pass.js'
 import { columnTransform, rowTransform } from '../../lib/backend/portable/transport/transform-pass.js'
-import type { Watch, Work } from '../../lib/backend/portable/transport/work.js'
+import type { Watch, Work } from '../../lib/backend/portable/work.js'
 import { counting, finish } from '../helpers/clock.js'
 import { fill, random } from '../helpers/random.js'
 import { uniform } from '../helpers/transport.js'

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { type SketchKind, type SketchSolveOptions, sketchSolve, sketchSolveSync } from '../../lib/constrained/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { refusing } from '../helpers/errors.js'
+import { toCsr } from '../helpers/matrices.js'
 import { fill, random } from '../helpers/random.js'
 
 const kinds: SketchKind[] = ['kaczmarz', 'gaussian', 'gaussian-block', 'count-sketch', 'rows']
@@ -19,22 +20,6 @@ function system(n: number, seed: number) {
   return { matrix, b, x }
 }
 
-function sparse(rows: number[][]) {
-  const indptr = [0]
-  const indices: number[] = []
-  const data: number[] = []
-  for (const row of rows) {
-    row.forEach((value, j) => {
-      if (value === 0) return
-      indices.push(j)
-      data.push(value)
-    })
-    indptr.push(indices.length)
-  }
-  const shape: [number, number] = [rows.length, rows[0].length]
-  return { shape, indptr: Int32Array.from(indptr), indices: Int32Array.from(indices), data: Float64Array.from(data) }
-}
-
 const squaredError = (x: ArrayLike<number>, y: ArrayLike<number>) =>
   Array.from(x).reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0)
 
@@ -43,7 +28,7 @@ describe('constrained: sketchSolve', () => {
     for (const sketch of kinds) {
       it(`${sketch}: the solution, dense and sparse, either sampling`, async () => {
         const { matrix, b, x } = system(9, 4)
-        for (const form of [matrix, sparse(matrix)]) {
+        for (const form of [matrix, toCsr(matrix)]) {
           for (const sampling of ['uniform', 'norm'] as const) {
             const options: SketchSolveOptions = {
               backend,

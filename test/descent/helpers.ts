@@ -1,27 +1,7 @@
-import type { Csr } from '../../lib/core/index.js'
+import { type Rows, transpose as transposed } from '../helpers/matrices.js'
 import { random, randomNormal } from '../helpers/random.js'
 
-export type Rows = number[][]
-
-export function toCsr(rows: Rows): Csr {
-  const indptr = [0]
-  const indices: number[] = []
-  const data: number[] = []
-  for (const row of rows) {
-    row.forEach((value, j) => {
-      if (value === 0) return
-      indices.push(j)
-      data.push(value)
-    })
-    indptr.push(indices.length)
-  }
-  return {
-    shape: [rows.length, rows[0]?.length ?? 0],
-    indptr: Int32Array.from(indptr),
-    indices: Int32Array.from(indices),
-    data: Float64Array.from(data),
-  }
-}
+export { eliminate as solveDense, type Rows, times, toCsr, transpose as transposed } from '../helpers/matrices.js'
 
 /** m × n normal numbers, a part of them 0. */
 export function normalRows(m: number, n: number, seed: number, density = 1): Rows {
@@ -29,39 +9,12 @@ export function normalRows(m: number, n: number, seed: number, density = 1): Row
   return Array.from({ length: m }, () => Array.from({ length: n }, () => (keep() < density ? value() : 0)))
 }
 
-export const times = (rows: Rows, x: ArrayLike<number>): number[] =>
-  rows.map((row) => row.reduce((sum, value, j) => sum + value * x[j], 0))
-
-export const transposed = (rows: Rows): Rows => rows[0].map((_, j) => rows.map((row) => row[j]))
-
 /** AᵀA + ridge I */
 export function gram(rows: Rows, ridge = 0): Rows {
   const columns = transposed(rows)
   return columns.map((u, i) =>
     columns.map((v, j) => u.reduce((sum, x, r) => sum + x * v[r], 0) + (i === j ? ridge : 0)),
   )
-}
-
-/** Gaussian elimination with row exchanges. */
-export function solveDense(matrix: Rows, right: ArrayLike<number>): number[] {
-  const n = matrix.length
-  const a = matrix.map((row, i) => [...row, right[i]])
-  for (let k = 0; k < n; k++) {
-    let pivot = k
-    for (let i = k; i < n; i++) if (Math.abs(a[i][k]) > Math.abs(a[pivot][k])) pivot = i
-    ;[a[k], a[pivot]] = [a[pivot], a[k]]
-    for (let i = k + 1; i < n; i++) {
-      const factor = a[i][k] / a[k][k]
-      for (let j = k; j <= n; j++) a[i][j] -= factor * a[k][j]
-    }
-  }
-  const x = new Array<number>(n).fill(0)
-  for (let i = n - 1; i >= 0; i--) {
-    let sum = a[i][n]
-    for (let j = i + 1; j < n; j++) sum -= a[i][j] * x[j]
-    x[i] = sum / a[i][i]
-  }
-  return x
 }
 
 /** A random forest on n nodes in random order: diagonally dominant, so positive definite. */

@@ -1,4 +1,4 @@
-import type { Work } from '../../lib/backend/portable/transport/work.js'
+import type { Work } from '../../lib/backend/portable/work.js'
 
 /** A clock that always says it is time, and how often it was looked at. */
 export function counting() {

@@ -1,3 +1,5 @@
+import type { Csr } from '../../lib/core/index.js'
+
 // Small dense matrices as rows, done the plain way.
 
 export type Rows = number[][]
@@ -109,4 +111,47 @@ export function momentsOf(rows: ArrayLike<number>[]): { mean: number[]; covarian
     }
   }
   return { mean, covariance }
+}
+
+/** A⁻¹ b by elimination with pivots. */
+export function eliminate(a: Rows, b: ArrayLike<number>): number[] {
+  const n = a.length
+  const m = a.map((row, i) => [...row, b[i]])
+  for (let k = 0; k < n; k++) {
+    let pivot = k
+    for (let i = k; i < n; i++) if (Math.abs(m[i][k]) > Math.abs(m[pivot][k])) pivot = i
+    ;[m[k], m[pivot]] = [m[pivot], m[k]]
+    for (let i = k + 1; i < n; i++) {
+      const factor = m[i][k] / m[k][k]
+      for (let j = k; j <= n; j++) m[i][j] -= factor * m[k][j]
+    }
+  }
+  const x = new Array<number>(n).fill(0)
+  for (let i = n - 1; i >= 0; i--) {
+    let sum = m[i][n]
+    for (let j = i + 1; j < n; j++) sum -= m[i][j] * x[j]
+    x[i] = sum / m[i][i]
+  }
+  return x
+}
+
+/** The entries that are not 0. */
+export function toCsr(a: Rows): Csr {
+  const indptr = [0]
+  const indices: number[] = []
+  const data: number[] = []
+  for (const row of a) {
+    row.forEach((value, j) => {
+      if (value === 0) return
+      indices.push(j)
+      data.push(value)
+    })
+    indptr.push(indices.length)
+  }
+  return {
+    shape: [a.length, a[0]?.length ?? 0],
+    indptr: Int32Array.from(indptr),
+    indices: Int32Array.from(indices),
+    data: Float64Array.from(data),
+  }
 }

@@ -19,11 +19,11 @@ import { expectError, rejection } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 import { random, shuffled } from '../helpers/random.js'
 import {
+  apart,
   eliminate,
   flipped,
   laplacian,
   misfit,
-  norm,
   normals,
   product,
   type Rows,
@@ -34,9 +34,6 @@ import {
 
 // biome-ignore lint/suspicious/noExplicitAny: values that the types forbid.
 type Wrong = any
-
-const apart = (x: ArrayLike<number>, y: ArrayLike<number>) =>
-  norm(Array.from(x, (value, i) => value - y[i])) / Math.max(1e-300, norm(y))
 
 /** log |det A| by elimination with pivots. */
 function logDeterminant(a: Rows): number {

@@ -1,68 +1,17 @@
-import type { Csr } from '../../lib/core/index.js'
+import { inner, type Rows, times } from '../helpers/matrices.js'
 import { fill, random, randomNormal } from '../helpers/random.js'
 
-export type Rows = number[][]
-
-/** A⁻¹ b by elimination with pivots. */
-export function eliminate(a: Rows, b: ArrayLike<number>): number[] {
-  const n = a.length
-  const m = a.map((row, i) => [...row, b[i]])
-  for (let k = 0; k < n; k++) {
-    let pivot = k
-    for (let i = k; i < n; i++) if (Math.abs(m[i][k]) > Math.abs(m[pivot][k])) pivot = i
-    ;[m[k], m[pivot]] = [m[pivot], m[k]]
-    for (let i = k + 1; i < n; i++) {
-      const factor = m[i][k] / m[k][k]
-      for (let j = k; j <= n; j++) m[i][j] -= factor * m[k][j]
-    }
-  }
-  const x = new Array<number>(n).fill(0)
-  for (let i = n - 1; i >= 0; i--) {
-    let sum = m[i][n]
-    for (let j = i + 1; j < n; j++) sum -= m[i][j] * x[j]
-    x[i] = sum / m[i][i]
-  }
-  return x
-}
-
-export const times = (a: Rows, x: ArrayLike<number>): number[] =>
-  a.map((row) => row.reduce((sum, value, j) => sum + value * x[j], 0))
-
-export const flipped = (a: Rows): Rows => a[0].map((_, j) => a.map((row) => row[j]))
-
-export const product = (a: Rows, b: Rows): Rows => a.map((row) => flipped(b).map((column) => inner(row, column)))
-
-export const inner = (x: ArrayLike<number>, y: ArrayLike<number>): number => {
-  let sum = 0
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i]
-  return sum
-}
+export { eliminate, inner, product, type Rows, times, toCsr, transpose as flipped } from '../helpers/matrices.js'
 
 export const norm = (x: ArrayLike<number>): number => Math.sqrt(inner(x, x))
+
+/** ‖x - y‖ / ‖y‖ */
+export const apart = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
+  norm(Array.from(x, (value, i) => value - y[i])) / Math.max(1e-300, norm(y))
 
 /** ‖b - A x‖ / ‖b‖ */
 export const misfit = (a: Rows, x: ArrayLike<number>, b: ArrayLike<number>): number =>
   norm(times(a, x).map((value, i) => b[i] - value)) / norm(b)
-
-export function toCsr(a: Rows): Csr {
-  const indptr = [0]
-  const indices: number[] = []
-  const data: number[] = []
-  for (const row of a) {
-    row.forEach((value, j) => {
-      if (value === 0) return
-      indices.push(j)
-      data.push(value)
-    })
-    indptr.push(indices.length)
-  }
-  return {
-    shape: [a.length, a[0].length],
-    indptr: Int32Array.from(indptr),
-    indices: Int32Array.from(indices),
-    data: Float64Array.from(data),
-  }
-}
 
 /** An n × n matrix with the entries that `density` leaves, and a dominant diagonal of this sign. */
 export function randomSparse(n: number, seed: number, density = 0.3): Rows {

@@ -20,6 +20,7 @@ import { forEachBackend } from '../helpers/backends.js'
 import { expectError, rejection } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 import {
+  apart,
   eliminate,
   flipped,
   inner,
@@ -37,9 +38,6 @@ import {
 
 // biome-ignore lint/suspicious/noExplicitAny: values that the types forbid.
 type Wrong = any
-
-const apart = (x: ArrayLike<number>, y: ArrayLike<number>) =>
-  norm(Array.from(x, (value, i) => value - y[i])) / Math.max(1e-300, norm(y))
 
 const oracleOf = (a: Rows) => ({
   shape: [a.length, a[0].length] as [number, number],

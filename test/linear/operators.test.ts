@@ -19,6 +19,7 @@ import { expectError } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 import { fill, random } from '../helpers/random.js'
 import {
+  apart,
   eliminate,
   flipped,
   laplacian,
@@ -35,9 +36,6 @@ import {
 
 // biome-ignore lint/suspicious/noExplicitAny: values that the types forbid.
 type Wrong = any
-
-const apart = (x: ArrayLike<number>, y: ArrayLike<number>) =>
-  norm(Array.from(x, (value, i) => value - y[i])) / Math.max(1e-300, norm(y))
 
 /** A matrix of normal numbers, with zeros among them. */
 const gaussian = (rows: number, columns: number, seed: number): Rows => {

@@ -4,11 +4,11 @@ import { conjugateGradientSync, jacobiSync, sor, sorSync, ssorSync } from '../..
 import { forEachBackend } from '../helpers/backends.js'
 import { expectError, rejection } from '../helpers/errors.js'
 import {
+  apart,
   eliminate,
   flipped,
   laplacian,
   misfit,
-  norm,
   normals,
   product,
   type Rows,
@@ -16,9 +16,6 @@ import {
   times,
   toCsr,
 } from './helpers.js'
-
-const apart = (x: ArrayLike<number>, y: ArrayLike<number>) =>
-  norm(Array.from(x, (value, i) => value - y[i])) / Math.max(1e-300, norm(y))
 
 /** One sweep of SOR by its textbook form, entry by entry. */
 function sweep(a: Rows, b: ArrayLike<number>, x: number[], omega: number, order: number[]): void {

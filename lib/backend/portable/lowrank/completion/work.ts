@@ -1,7 +1,0 @@
-import type { Monitor } from '../../driver.js'
-
-/** What a kernel asks of its monitor. */
-export type Watch = Pick<Monitor, 'due' | 'expired' | 'progress'>
-
-/** A part of a kernel, with its result. Yields where the event loop may take over. */
-export type Work<T> = Generator<void, T, void>
