@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "binding/arguments.h"
 #include "binding/jobs.h"
+#include "binding/transport-arguments.h"
 #include "binding/transport.h"
 #include "core/error.h"
 #include "core/team.h"
@@ -20,12 +20,11 @@ using transport::ExactOptions;
 using transport::ExactPlan;
 using transport::ExactProblem;
 using transport::ExactReport;
-using transport::Metric;
 
 // As laid out in lib/backend/native/exact.ts.
 enum Parameter : size_t { kThreads, kTolerance, kMaxIterations, kWarm };
 constexpr size_t kShape = 6;  // n, m, d, metric, border row, border column of a problem
-constexpr size_t kReportLength = 9;
+constexpr size_t kExactReportLength = 9;
 
 // What of a call belongs to one problem.
 struct Item {
@@ -37,30 +36,19 @@ struct Item {
 };
 
 // A matrix or points in x and y, or arcs in starts, columns and x.
-void readCost(Item& item, const double* shape, const Napi::Value& x, const Napi::Value& y,
+void readItem(Item& item, const double* shape, const Napi::Value& x, const Napi::Value& y,
               const Napi::Value& starts, const Napi::Value& columns) {
-  transport::Problem& problem = item.problem;
-  problem.n = static_cast<size_t>(shape[0]);
-  problem.m = static_cast<size_t>(shape[1]);
-  problem.d = static_cast<size_t>(shape[2]);
-  problem.metric = static_cast<Metric>(static_cast<int>(shape[3]));
-  problem.borderRow = shape[4] != 0;
-  problem.borderColumn = shape[5] != 0;
-  const Floats first = floats(x);
   item.arcs.start = int32s(starts).data;
   if (item.arcs.start != nullptr) {
+    item.problem.n = static_cast<size_t>(shape[0]);
+    item.problem.m = static_cast<size_t>(shape[1]);
     item.arcs.column = int32s(columns).data;
-    item.arcs.cost = first.as64;
-  } else if (problem.metric == Metric::dense) {
-    problem.cost64 = first.as64;
-    problem.cost32 = first.as32;
+    item.arcs.cost = float64s(x).data;
   } else {
-    const Floats second = floats(y);
-    problem.x64 = first.as64;
-    problem.x32 = first.as32;
-    problem.y64 = second.as64;
-    problem.y32 = second.as32;
+    item.problem = readCost(shape, x, y);
   }
+  item.problem.borderRow = shape[4] != 0;
+  item.problem.borderColumn = shape[5] != 0;
 }
 
 ExactOptions readOptions(const double* p) {
@@ -76,16 +64,16 @@ void solve(const Item& item, const ExactOptions& options, Monitor& monitor) {
   const ExactProblem problem{item.problem, item.arcs.start != nullptr ? &item.arcs : nullptr};
   ExactReport report;
   transport::networkSimplex(problem, options, item.f, item.g, item.plan, report, monitor);
-  const double fields[kReportLength] = {static_cast<double>(report.status),
-                                        report.iterations,
-                                        report.rounds,
-                                        report.entries,
-                                        report.marginalError,
-                                        report.value,
-                                        report.primal,
-                                        report.dual,
-                                        report.residual};
-  std::copy_n(fields, kReportLength, item.report);
+  const double fields[kExactReportLength] = {static_cast<double>(report.status),
+                                             report.iterations,
+                                             report.rounds,
+                                             report.entries,
+                                             report.marginalError,
+                                             report.value,
+                                             report.primal,
+                                             report.dual,
+                                             report.residual};
+  std::copy_n(fields, kExactReportLength, item.report);
 }
 
 // (job, wantsProgress, timeLimit, parameters, shape, x, y, starts, columns, a, b, f, g, row, column, mass,
@@ -93,7 +81,7 @@ void solve(const Item& item, const ExactOptions& options, Monitor& monitor) {
 Napi::Value emd(const Napi::CallbackInfo& info) {
   const ExactOptions options = readOptions(float64s(info[3]).data);
   Item item;
-  readCost(item, float64s(info[4]).data, info[5], info[6], info[7], info[8]);
+  readItem(item, float64s(info[4]).data, info[5], info[6], info[7], info[8]);
   item.problem.a = float64s(info[9]).data;
   item.problem.b = float64s(info[10]).data;
   item.f = float64s(info[11]).data;
@@ -149,14 +137,14 @@ Napi::Value emdBatch(const Napi::CallbackInfo& info) {
   for (uint32_t k = 0; k < items.size(); k++) {
     Napi::HandleScope scope(info.Env());
     Item& item = items[k];
-    readCost(item, shapes.data + kShape * size_t{k}, x.Get(k), y.Get(k), starts.Get(k), columns.Get(k));
+    readItem(item, shapes.data + kShape * size_t{k}, x.Get(k), y.Get(k), starts.Get(k), columns.Get(k));
     const size_t n = item.problem.n, m = item.problem.m;
     item.problem.a = a;
     item.problem.b = b;
     item.f = f;
     item.g = g;
     item.plan = plan;
-    item.report = reports + k * kReportLength;
+    item.report = reports + k * kExactReportLength;
     a += n;
     b += m;
     f += n;

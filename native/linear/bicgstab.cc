@@ -24,12 +24,7 @@ void bicgstab(Operator& a, Preconditioner* m, const System& system, const Iterat
   double *r = memory.data(), *shadow = r + n, *p = shadow + n, *image = p + n, *t = image + n;
   double* scratch = m == nullptr ? nullptr : t + n;
   const double size = std::sqrt(v.dot(b, b));
-  if (size == 0) {
-    v.clear(x);
-    report.ended = Ended::converged;
-    course.record(0);
-    return;
-  }
+  if (course.endsAtZero(size, v)) return;
   const auto refresh = [&] {
     a.apply(x, r, team);
     report.matvecs++;

@@ -22,17 +22,9 @@ void conjugateGradient(Operator& a, Preconditioner* m, const System& system,
   Aligned<double> residual(n), direction(n), image(n), preconditioned(m == nullptr ? 0 : n);
   double *r = residual.data(), *p = direction.data(), *q = image.data();
   double* z = m == nullptr ? r : preconditioned.data();
-  if (settings.checkSymmetry) {
-    probeSymmetry(a, r, p, q, v, team);
-    report.matvecs += 2;
-  }
+  course.checkSymmetry(a, r, p, q, v, team);
   const double bb = v.dot(b, b), size = std::sqrt(bb);
-  if (bb == 0) {
-    v.clear(x);
-    report.ended = Ended::converged;
-    course.record(0);
-    return;
-  }
+  if (course.endsAtZero(size, v)) return;
   // r = b - A x from x itself; returns r·r.
   const auto restart = [&] {
     a.apply(x, r, team);

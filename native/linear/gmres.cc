@@ -17,12 +17,7 @@ void gmres(Operator& a, Preconditioner* m, const System& system, const Iterative
   std::vector<double> h((most + 1) * most), c(most), s(most), g(most + 1), y(most);
   double *r = basis.data(), *z = scratch.data();
   const double size = std::sqrt(v.dot(b, b));
-  if (size == 0) {
-    v.clear(x);
-    report.ended = Ended::converged;
-    course.record(0);
-    return;
-  }
+  if (course.endsAtZero(size, v)) return;
   const auto refresh = [&] {
     a.apply(x, r, team);
     report.matvecs++;

@@ -8,7 +8,7 @@ namespace extrema::linear {
 
 namespace {
 
-// A fixed number in [-1, 1) for each place, the same as in lib/backend/portable/linear/checks.ts.
+// A fixed number in [-1, 1) for each place, the same as in lib/backend/portable/linear/course.ts.
 double scattered(uint32_t x) {
   x ^= x >> 16;
   x *= 0x7feb352du;
@@ -23,7 +23,8 @@ constexpr double kAsymmetry = 1e-10;
 
 }  // namespace
 
-void probeSymmetry(Operator& a, double* u, double* v, double* w, Vectors& vectors, Team& team) {
+void Course::checkSymmetry(Operator& a, double* u, double* v, double* w, Vectors& vectors, Team& team) {
+  if (!settings_.checkSymmetry) return;
   vectors.forEach([=](size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
       u[i] = scattered(2 * static_cast<uint32_t>(i) + 1);
@@ -37,6 +38,7 @@ void probeSymmetry(Operator& a, double* u, double* v, double* w, Vectors& vector
   if (std::abs(one - two) > kAsymmetry * std::sqrt(uu * length))
     throw Error("ERR_NOT_POSITIVE",
                 "matrix: expected a symmetric one, got one that two random vectors show is not");
+  report_.matvecs += 2;
 }
 
 void checkRange(double value) {

@@ -54,6 +54,17 @@ class Course {
     report_.residual = residual;
     monitor_.progress(report_.iterations, residual);
   }
+  // x = 0 is the solution where b is zero: that ends it.
+  bool endsAtZero(double size, Vectors& unknowns) {
+    if (size != 0) return false;
+    unknowns.clear(system_.x);
+    report_.ended = Ended::converged;
+    record(0);
+    return true;
+  }
+  // Throws ERR_NOT_POSITIVE if two random vectors show that A is not symmetric, where that is to be checked;
+  // u, v, w are scratch.
+  void checkSymmetry(Operator& a, double* u, double* v, double* w, Vectors& vectors, Team& team);
   // Whether another iteration may start. `ended` tells why not.
   bool goesOn() {
     if (monitor_.cancelled()) return false;
@@ -75,8 +86,6 @@ class Course {
   Monitor& monitor_;
 };
 
-// Throws ERR_NOT_POSITIVE if two random vectors show that A is not symmetric; u, v, w are scratch.
-void probeSymmetry(Operator& a, double* u, double* v, double* w, Vectors& vectors, Team& team);
 // Throws ERR_NOT_FINITE if a number left the range that numbers have.
 void checkRange(double value);
 // x -= null (null·x)

@@ -20,6 +20,11 @@ void dlarfb_(const char* side, const char* transpose, const char* direct, const 
              const int* n, const int* k, const double* v, const int* ldv, const double* t, const int* ldt,
              double* c, const int* ldc, double* work, const int* ldwork, size_t, size_t, size_t, size_t);
 void dlarfg_(const int* n, double* alpha, double* x, const int* incx, double* tau);
+void dgesdd_(const char* job, const int* m, const int* n, double* a, const int* lda, double* s, double* u,
+             const int* ldu, double* vt, const int* ldvt, double* work, const int* lwork, int* iwork,
+             int* info, size_t);
+void dsyevd_(const char* job, const char* uplo, const int* n, double* a, const int* lda, double* w,
+             double* work, const int* lwork, int* iwork, const int* liwork, int* info, size_t, size_t);
 void dsterf_(const int* n, double* d, double* e, int* info);
 void dsteqr_(const char* vectors, const int* n, double* d, double* e, double* z, const int* ldz, double* work,
              int* info, size_t);

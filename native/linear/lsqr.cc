@@ -16,12 +16,7 @@ void lsqr(Operator& a, Preconditioner* m, const System& system, const IterativeS
   double *u = upper.data(), *au = image.data(), *v = lower.data(), *w = direction.data();
   double *y = solution.data(), *av = scratch.data();
   const double size = std::sqrt(tall.dot(b, b));
-  if (size == 0) {
-    wide.clear(x);
-    report.ended = Ended::converged;
-    course.record(0);
-    return;
-  }
+  if (course.endsAtZero(size, wide)) return;
   const auto normalize = [](double* vector, Vectors& vectors) {
     const double norm = std::sqrt(vectors.dot(vector, vector));
     checkRange(norm);

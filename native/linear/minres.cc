@@ -24,17 +24,9 @@ void minres(Operator& a, Preconditioner* m, const System& system, const Iterativ
   Aligned<double> memory(7 * n);
   double *r = memory.data(), *now = r + n, *before = now + n, *z = before + n, *q = z + n;
   double *w = q + n, *w1 = w + n;
-  if (settings.checkSymmetry) {
-    probeSymmetry(a, r, now, q, v, team);
-    report.matvecs += 2;
-  }
+  course.checkSymmetry(a, r, now, q, v, team);
   const double size = std::sqrt(v.dot(b, b));
-  if (size == 0) {
-    v.clear(x);
-    report.ended = Ended::converged;
-    course.record(0);
-    return;
-  }
+  if (course.endsAtZero(size, v)) return;
   const auto refresh = [&] {
     a.apply(x, r, team);
     report.matvecs++;

@@ -112,16 +112,10 @@ void stationary(const Csr& matrix, Sweep sweep, const System& system, const Iter
   double* r = residual.data();
   if (settings.checkSymmetry) {
     Aligned<double> u(n), w(n);
-    probeSymmetry(*a, r, u.data(), w.data(), v, team);
-    report.matvecs += 2;
+    course.checkSymmetry(*a, r, u.data(), w.data(), v, team);
   }
   const double size = std::sqrt(v.dot(system.b, system.b));
-  if (size == 0) {
-    v.clear(x);
-    report.ended = Ended::converged;
-    course.record(0);
-    return;
-  }
+  if (course.endsAtZero(size, v)) return;
   const auto refresh = [&] {
     a->apply(x, r, team);
     report.matvecs++;

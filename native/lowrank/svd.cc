@@ -4,14 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
-
-#ifdef EXTREMA_ACCELERATE
-#include <Accelerate/Accelerate.h>
-#else
-extern "C" void dgesdd_(const char* job, const int* m, const int* n, double* a, const int* lda, double* s,
-                        double* u, const int* ldu, double* vt, const int* ldvt, double* work,
-                        const int* lwork, int* iwork, int* info, size_t jobLength);
-#endif
+#include "linear/lapack.h"
 
 namespace extrema::lowrank {
 
@@ -19,11 +12,7 @@ namespace {
 
 int gesdd(int n, double* a, double* s, double* u, double* vt, double* work, int size, int* integers) {
   int info = 0;
-#ifdef EXTREMA_ACCELERATE
-  dgesdd_("A", &n, &n, a, &n, s, u, &n, vt, &n, work, &size, integers, &info);
-#else
   dgesdd_("A", &n, &n, a, &n, s, u, &n, vt, &n, work, &size, integers, &info, 1);
-#endif
   return info;
 }
 

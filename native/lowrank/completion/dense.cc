@@ -5,17 +5,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "linear/lapack.h"
 #include "lowrank/completion/rows.h"
 #include "random/random.h"
-
-#ifdef EXTREMA_ACCELERATE
-#include <Accelerate/Accelerate.h>
-#else
-#include <cblas.h>
-extern "C" void dsyevd_(const char* job, const char* uplo, const int* n, double* a, const int* lda, double* w,
-                        double* work, const int* lwork, int* iwork, const int* liwork, int* info,
-                        size_t jobLength, size_t uploLength);
-#endif
 
 namespace extrema::lowrank {
 
@@ -31,11 +23,7 @@ uint32_t chunksOf(size_t count) { return static_cast<uint32_t>((count + kRowsPer
 
 int eigen(int n, double* a, double* w, double* work, int size, int* integers, int integerSize) {
   int info = 0;
-#ifdef EXTREMA_ACCELERATE
-  dsyevd_("V", "U", &n, a, &n, w, work, &size, integers, &integerSize, &info);
-#else
   dsyevd_("V", "U", &n, a, &n, w, work, &size, integers, &integerSize, &info, 1, 1);
-#endif
   return info;
 }
 

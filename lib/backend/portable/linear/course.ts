@@ -42,6 +42,22 @@ export class Course {
     this.monitor.progress(this.iterations, residual)
   }
 
+  /** x = 0 is the solution where b is zero: that ends it. */
+  endsAtZero(size: number, x: Float64Array): boolean {
+    if (size !== 0) return false
+    x.fill(0)
+    this.record(0)
+    this.end(ended.converged)
+    return true
+  }
+
+  /** Throws ERR_NOT_POSITIVE if two random vectors show that A is not symmetric, where that is to be checked. */
+  *checkSymmetry(apply: Apply, n: number): Step<void> {
+    if (!this.system.settings.checkSymmetry) return
+    yield* probeSymmetry(apply, n)
+    this.matvecs += 2
+  }
+
   /** undefined if another iteration may start. */
   limit(): number | undefined {
     if (this.iterations >= this.system.settings.maxIterations) return ended.iterationLimit
@@ -77,7 +93,7 @@ function scattered(place: number): number {
 /** Far above rounding errors, far below what a mistake would leave. */
 const asymmetry = 1e-10
 
-export function* probeSymmetry(apply: Apply, n: number): Step<void> {
+function* probeSymmetry(apply: Apply, n: number): Step<void> {
   const u = Float64Array.from({ length: n }, (_, i) => scattered(2 * i + 1))
   const v = Float64Array.from({ length: n }, (_, i) => scattered(2 * i + 2))
   const w = new Float64Array(n)
