@@ -1,5 +1,5 @@
 import { factorField } from '../backend/constrained.js'
-import { dot } from '../backend/portable/constrained/system.js'
+import { dot } from '../backend/portable/linear/vectors.js'
 import { toFloat64 } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import type { Solution, Status } from '../core/solution.js'

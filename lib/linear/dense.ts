@@ -1,5 +1,5 @@
 import type { SymmetricEigen } from '../backend/portable/linear/tridiagonal-eigen.js'
-import type { Clock, Work } from './work.js'
+import type { Clock, Work } from '../backend/portable/work.js'
 
 // Square matrices, row-major.
 

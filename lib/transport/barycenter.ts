@@ -16,6 +16,7 @@ import { type Solution, statuses } from '../core/solution.js'
 import { type GridCost, gridAxes, gridPoints, isGridCost } from './grid-cost.js'
 import { checkKept } from './plan-view.js'
 import { readWeights } from './problem.js'
+import { checkSteady } from './report.js'
 import { readShares, rescaled } from './shares.js'
 
 export interface BarycenterProblem {
@@ -179,10 +180,7 @@ function readHistograms(given: MatrixLike, n: number): { histograms: Float64Arra
 function finish({ job, start, cost, count, kernels }: ReturnType<typeof prepare>): BarycenterSolution {
   const { n } = cost
   const [status, iterations, residual, regularizedValue] = job.report
-  // All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since.
-  if (Number.isNaN(residual)) {
-    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
-  }
+  checkSteady(residual)
   const { epsilon, threads, f, g } = job
   return {
     status: statuses[status],

@@ -5,6 +5,7 @@ import { positive } from '../core/options.js'
 import { type Solution, statuses } from '../core/solution.js'
 import { arcsToCsr } from './arcs.js'
 import type { CheckedExactProblem } from './exact-problem.js'
+import { checkSteady } from './report.js'
 import type { Certificate } from './solution.js'
 import type { Potentials } from './solve.js'
 
@@ -145,10 +146,7 @@ export function checkOutcome(
       `cost: expected allowed (finite) arcs for all mass, got rows ${firstOf(cutRows, rows)} that supply ${supply} but reach ${reached}`,
     )
   }
-  // All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since.
-  if (Number.isNaN(report[exactField.residual])) {
-    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
-  }
+  checkSteady(report[exactField.residual])
 }
 
 function marked(flags: Float64Array): number[] {

@@ -4,6 +4,7 @@ import { checkRunOptions, type RunOptions, runNames } from '../backend/options.j
 import {
   type ExactJob,
   type ExactPlan,
+  type ExactProblemData,
   type ExactSettings,
   exactField,
   exactReportLength,
@@ -62,14 +63,12 @@ export function prepareExact(problem: ExactTransportProblem, options: CheckedExa
   const start = performance.now()
   options.control.signal?.throwIfAborted()
   const checked = checkExactProblem(problem, true)
-  const job: ExactJob = {
-    problem: checked.reduced,
-    settings: options.settings,
-    f: startPotential('f', options.warmStart, checked.n, checked.rows),
-    g: startPotential('g', options.warmStart, checked.m, checked.columns),
-    plan: emptyPlan(checked.reduced.n + checked.reduced.m - 1),
-    report: new Float64Array(exactReportLength),
-  }
+  const job = exactJob(
+    checked.reduced,
+    options.settings,
+    startPotential('f', options.warmStart, checked.n, checked.rows),
+    startPotential('g', options.warmStart, checked.m, checked.columns),
+  )
   return { problem: checked, options, kernels: kernels(options.backend), job, start }
 }
 
@@ -152,7 +151,18 @@ export async function solveExactBatch(
   return solutions
 }
 
-export function emptyPlan(length: number): ExactPlan {
+/** A job with room for its results. */
+export function exactJob(
+  problem: ExactProblemData,
+  settings: ExactSettings,
+  f: Float64Array = new Float64Array(problem.n),
+  g: Float64Array = new Float64Array(problem.m),
+): ExactJob {
+  const plan = emptyPlan(problem.n + problem.m - 1)
+  return { problem, settings, f, g, plan, report: new Float64Array(exactReportLength) }
+}
+
+function emptyPlan(length: number): ExactPlan {
   return { row: new Int32Array(length), column: new Int32Array(length), mass: new Float64Array(length) }
 }
 

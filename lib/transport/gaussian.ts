@@ -1,9 +1,9 @@
 import { symmetricEigen } from '../backend/portable/linear/tridiagonal-eigen.js'
+import type { Clock, Work } from '../backend/portable/work.js'
 import { checkFinite, type MatrixLike, shapeText, toDenseMatrix, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, type SolverOptions } from '../core/options.js'
 import { congruence, matrixFunction, multiply, symmetrized, trace } from '../linear/dense.js'
-import type { Clock, Work } from '../linear/work.js'
 
 // What the methods on normal distributions share: checked input, roots of covariances and the Bures distance.
 

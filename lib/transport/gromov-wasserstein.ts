@@ -19,6 +19,7 @@ import {
   scanJob,
 } from './gromov-problem.js'
 import { call, type Program, runProgram, runProgramSync } from './program.js'
+import { total } from './sparse-plan.js'
 
 export type { GromovWassersteinProblem } from './gromov-problem.js'
 
@@ -361,10 +362,6 @@ function weighted(weights: Float64Array, values: Float64Array): number {
   // A value of infinite size must not meet a weight of zero.
   for (let i = 0; i < weights.length; i++) if (weights[i] > 0) sum += weights[i] * values[i]
   return sum
-}
-
-function total(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0)
 }
 
 function distance(x: Float64Array, y: Float64Array): number {

@@ -10,6 +10,7 @@ import { generator } from '../random/index.js'
 import { checkScan, scanJob } from './gromov-problem.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
 import { call, type Program, runProgram, runProgramSync } from './program.js'
+import { checkSteady } from './report.js'
 
 export interface LowRankOptions extends SolverOptions {
   /** Of the plan: the number of components, at most min(n, m). */
@@ -169,9 +170,7 @@ function* solve(prepared: Prepared): Program<LowRankSolution> {
   }
   yield call(prepared.kernels.transport.lowRankSinkhorn, job)
   const { report, rank } = job
-  if (Number.isNaN(report[lowRankField.value])) {
-    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
-  }
+  checkSteady(report[lowRankField.value])
   const q = scatter(job.q, problem.rows, problem.n, rank, mass)
   const r = scatter(job.r, problem.columns, problem.m, rank, mass)
   const g = job.g.map((weight) => weight * mass)

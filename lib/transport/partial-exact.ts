@@ -1,15 +1,17 @@
 import { kernels } from '../backend/index.js'
 import { checkRunOptions, type RunOptions, runNames } from '../backend/options.js'
-import { type ExactJob, exactField, exactReportLength, infeasible } from '../backend/transport-exact.js'
+import { type ExactJob, exactField, infeasible } from '../backend/transport-exact.js'
 import { ExtremaError } from '../core/errors.js'
 import { nonNegative, positive, type SolverOptions, whole } from '../core/options.js'
 import { BasicSolution, type ExactSolution } from './exact-solution.js'
-import { emptyPlan } from './exact-solve.js'
+import { exactJob } from './exact-solve.js'
 import { capMissing, movable, remains } from './partial-mass.js'
 import { checkKept } from './plan-view.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
 import { call, type Program } from './program.js'
+import { checkSteady } from './report.js'
 import { expand, fillMissing, missingPotentials } from './solve.js'
+import { total } from './sparse-plan.js'
 
 export interface ExactPartialOptions extends SolverOptions {
   /** What is to move, > 0 and at most the smaller total of the weights. */
@@ -63,14 +65,10 @@ export function* solveExactPartial(
   const a = bordered(reduced.a, moving, stayA, reduced.b, stayB)
   const b = bordered(reduced.b, moving, stayB, reduced.a, stayA)
   const border = { row: stayB, column: stayA }
-  const job: ExactJob = {
-    problem: { n: a.length, m: b.length, cost: reduced, border, a, b },
-    settings: { tolerance, maxIterations, threads, warm: false },
-    f: new Float64Array(a.length),
-    g: new Float64Array(b.length),
-    plan: emptyPlan(a.length + b.length - 1),
-    report: new Float64Array(exactReportLength),
-  }
+  const job = exactJob(
+    { n: a.length, m: b.length, cost: reduced, border, a, b },
+    { tolerance, maxIterations, threads, warm: false },
+  )
   const chosen = kernels(backend)
   yield call(chosen.transport.emd, job)
   checkKept(full)
@@ -107,7 +105,6 @@ function bordered(
   others: Float64Array,
   othersStay: boolean,
 ): Float64Array {
-  const total = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0)
   const out = new Float64Array(weights.length + Number(othersStay))
   // A side of which nothing stays moves as a whole, but for rounding.
   const factor = stays ? 1 : mass / total(weights)
@@ -130,10 +127,7 @@ function checkOutcome({ problem, report, f, g }: ExactJob, mass: number): void {
       `mass: expected at most ${most}, which the allowed (finite) arcs can move, got ${wanted}`,
     )
   }
-  // All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since.
-  if (Number.isNaN(report[exactField.residual])) {
-    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
-  }
+  checkSteady(report[exactField.residual])
 }
 
 /** Potentials of the nodes, less those of the border, whose arcs cost nothing. */

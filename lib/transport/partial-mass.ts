@@ -1,5 +1,6 @@
 import { ExtremaError } from '../core/errors.js'
 import type { CheckedProblem } from './problem.js'
+import { total } from './sparse-plan.js'
 
 /** Less than that is lost in the rounding of what stays. */
 const leastShare = 1e-12
@@ -23,10 +24,6 @@ export function movable(mass: number, { full }: CheckedProblem): number {
 /** Whether a side keeps something; the kernels' rule. */
 export function remains(weights: Float64Array, mass: number): boolean {
   return total(weights) - mass > 1e-12 * total(weights)
-}
-
-function total(weights: Float64Array): number {
-  return weights.reduce((sum, weight) => sum + weight, 0)
 }
 
 /** Nodes without weight may also keep what they do not have: their potentials are at most zero. */

@@ -13,13 +13,16 @@ export interface SolverFields extends Omit<Solution, 'elapsed' | 'backend'> {
   history?: Float64Array
 }
 
+/** All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since. */
+export function checkSteady(value: number): void {
+  if (!Number.isNaN(value)) return
+  throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
+}
+
 /** The fields of a solution from the report of its kernel. */
 export function solverFields(report: Float64Array, certificate: boolean, history: Float64Array | null): SolverFields {
   const residual = report[reportField.marginalError]
-  // All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since.
-  if (Number.isNaN(residual)) {
-    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
-  }
+  checkSteady(residual)
   const fields: SolverFields = {
     status: statuses[report[reportField.status]],
     iterations: report[reportField.iterations],

@@ -1,7 +1,8 @@
 import type { CsrParts, Kernels, TransportProblemData } from '../backend/kernels.js'
-import { type ExactJob, exactField, exactReportLength, infeasible } from '../backend/transport-exact.js'
+import { type ExactJob, exactField, infeasible } from '../backend/transport-exact.js'
 import { statuses } from '../core/solution.js'
 import { arcsToCsr } from './arcs.js'
+import { exactJob } from './exact-solve.js'
 import type { CheckedProblem } from './problem.js'
 import { call, type Program } from './program.js'
 import { forEntries, type SparseEntries } from './sparse-plan.js'
@@ -23,15 +24,10 @@ export function* exactFlow(
   kernels: Kernels,
 ): Program<Flow> {
   const { n, m, a, b } = problem
-  const arcs = n + m - 1
-  const job: ExactJob = {
-    problem: { n, m, cost, a, b },
-    settings: { tolerance: 0, maxIterations: Number.POSITIVE_INFINITY, threads, warm: false },
-    f: new Float64Array(n),
-    g: new Float64Array(m),
-    plan: { row: new Int32Array(arcs), column: new Int32Array(arcs), mass: new Float64Array(arcs) },
-    report: new Float64Array(exactReportLength),
-  }
+  const job = exactJob(
+    { n, m, cost, a, b },
+    { tolerance: 0, maxIterations: Number.POSITIVE_INFINITY, threads, warm: false },
+  )
   yield call(kernels.transport.emd, job)
   const status = job.report[exactField.status]
   return {

@@ -14,6 +14,7 @@ import { startPotential } from './options.js'
 import { checkKept } from './plan-view.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
 import { call, type Program, runProgramSync } from './program.js'
+import { checkSteady } from './report.js'
 import { expand, fillMissing, missingPotentials } from './solve.js'
 import { entriesOf, type SparseEntries } from './sparse-plan.js'
 import { exactFlow, type Flow, flowEntries, mostArcs } from './sparsity-exact.js'
@@ -58,10 +59,7 @@ export function* sparsityProgram(
   const flow = yield* startFromFlow(solve)
   yield call(solve.kernels.transport.sparsityConstrained, job)
   checkKept(full)
-  // All input was finite when it was checked: NaN means that the caller wrote into borrowed memory since.
-  if (Number.isNaN(report[field.rowError] + report[field.columnError] + report[field.dual])) {
-    throw new ExtremaError('ERR_NOT_FINITE', 'cost: expected numbers that stay as they are during the call, got NaN')
-  }
+  checkSteady(report[field.rowError] + report[field.columnError] + report[field.dual])
   job.settings.gamma = report[field.gamma]
 
   const { f, g } = expand(given, job.f, job.g)

@@ -8,6 +8,7 @@ import type { PartialSolution } from './partial-entropic.js'
 import { type PlanSource, PlanView } from './plan-view.js'
 import { call, type KernelCall, type Program, runProgram, runProgramSync } from './program.js'
 import type { TransportSolution } from './solution.js'
+import { total } from './sparse-plan.js'
 import type { TransportResult } from './transport.js'
 import type { UnbalancedSolution } from './unbalanced.js'
 
@@ -96,10 +97,6 @@ function weightGradient(
 export function centered(values: Float64Array): Float64Array {
   const mean = total(values) / values.length
   return values.map((value) => value - mean)
-}
-
-export function total(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0)
 }
 
 const noWeight: PlanWeight = { dense: null, left: null, right: null, rank: 0 }

@@ -1,7 +1,10 @@
-import type { Monitor } from '../driver.js'
+import type { Monitor } from './driver.js'
 
 /** What a kernel asks of its monitor. */
 export type Watch = Pick<Monitor, 'due' | 'expired' | 'progress'>
+
+/** Whether the event loop is due: all that a computation without limits of its own asks. */
+export type Clock = Pick<Watch, 'due'>
 
 /** A part of a kernel, with its result. Yields where the event loop may take over. */
 export type Work<T> = Generator<void, T, void>

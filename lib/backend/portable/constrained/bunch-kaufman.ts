@@ -1,4 +1,4 @@
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 
 const alpha = (1 + Math.sqrt(17)) / 8
 

@@ -1,4 +1,4 @@
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import type { System } from './system.js'
 
 /** Operations between two looks at the clock. */

@@ -1,9 +1,10 @@
 import { type FactorJob, factorField } from '../../constrained.js'
-import type { Watch, Work } from '../transport/work.js'
+import { dot } from '../linear/vectors.js'
+import type { Watch, Work } from '../work.js'
 import { BunchKaufman } from './bunch-kaufman.js'
 import { ended } from './ended.js'
 import { Envelope } from './envelope.js'
-import { dot, System } from './system.js'
+import { System } from './system.js'
 
 const refinements = 3
 

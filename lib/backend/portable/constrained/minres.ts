@@ -1,7 +1,8 @@
 import { type MinresJob, minresField } from '../../constrained.js'
-import type { Watch, Work } from '../transport/work.js'
+import { dot } from '../linear/vectors.js'
+import type { Watch, Work } from '../work.js'
 import { ended } from './ended.js'
-import { dot, System } from './system.js'
+import { System } from './system.js'
 
 const workLength = 2 ** 15
 const checkInterval = 20

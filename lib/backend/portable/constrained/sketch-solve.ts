@@ -1,9 +1,10 @@
 import { type SketchSolveJob, sketchField } from '../../constrained.js'
-import type { Watch, Work } from '../transport/work.js'
+import { dot } from '../linear/vectors.js'
+import type { Watch, Work } from '../work.js'
 import { Draws, even } from './draws.js'
 import { ended } from './ended.js'
 import { Gram } from './gram.js'
-import { dot, System } from './system.js'
+import { System } from './system.js'
 
 /** Operations between two looks at the clock, and sketches between two exact residuals. */
 const workLength = 2 ** 15

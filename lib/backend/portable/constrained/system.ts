@@ -86,16 +86,3 @@ export class System {
     for (let i = 0; i < this.rows; i++) out[i] = this.dot(i, z) - b[i]
   }
 }
-
-export function dot(x: Float64Array, y: Float64Array): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
-  let i = 0
-  for (; i + 4 <= x.length; i += 4) {
-    s0 += x[i] * y[i]
-    s1 += x[i + 1] * y[i + 1]
-    s2 += x[i + 2] * y[i + 2]
-    s3 += x[i + 3] * y[i + 3]
-  }
-  for (; i < x.length; i++) s0 += x[i] * y[i]
-  return s0 + s1 + (s2 + s3)
-}

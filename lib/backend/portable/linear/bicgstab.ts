@@ -12,12 +12,7 @@ export function* bicgstab(system: System, monitor: Watch): Step<void> {
   const { n, b, x, settings, precondition } = system
   const course = new Course(system, monitor)
   const size = Math.sqrt(dot(b, b))
-  if (size === 0) {
-    x.fill(0)
-    course.record(0)
-    course.end(ended.converged)
-    return
-  }
+  if (course.endsAtZero(size, x)) return
   const r = new Float64Array(n)
   const shadow = new Float64Array(n)
   const p = new Float64Array(n)

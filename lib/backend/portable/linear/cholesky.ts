@@ -1,6 +1,6 @@
 import { ExtremaError } from '../../../core/errors.js'
 import { type CholeskyJob, factorField } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import {
   checkSymmetric,
   dot,

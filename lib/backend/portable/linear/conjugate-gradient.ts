@@ -1,5 +1,5 @@
 import { ExtremaError } from '../../../core/errors.js'
-import { Course, checkRange, ended, probeSymmetry, type System } from './course.js'
+import { Course, checkRange, ended, type System } from './course.js'
 import type { Step, Watch } from './step.js'
 import { axpy, dot, project, residual, xpby } from './vectors.js'
 
@@ -10,18 +10,10 @@ const growth = 1e8
 export function* conjugateGradient(system: System, monitor: Watch): Step<void> {
   const { n, b, x, nullVector, settings } = system
   const course = new Course(system, monitor)
-  if (settings.checkSymmetry) {
-    yield* probeSymmetry(system.apply, n)
-    course.matvecs += 2
-  }
+  yield* course.checkSymmetry(system.apply, n)
   const bb = dot(b, b)
   const size = Math.sqrt(bb)
-  if (bb === 0) {
-    x.fill(0)
-    course.record(0)
-    course.end(ended.converged)
-    return
-  }
+  if (course.endsAtZero(size, x)) return
   const r = new Float64Array(n)
   const p = new Float64Array(n)
   const q = new Float64Array(n)

@@ -16,12 +16,7 @@ export function* gmres(system: System, monitor: Watch): Step<void> {
   const y = new Float64Array(most)
   const r = basis[0]
   const size = Math.sqrt(dot(b, b))
-  if (size === 0) {
-    x.fill(0)
-    course.record(0)
-    course.end(ended.converged)
-    return
-  }
+  if (course.endsAtZero(size, x)) return
   function* refresh(): Step<number> {
     yield* system.apply(x, r)
     course.matvecs++

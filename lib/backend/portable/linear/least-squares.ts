@@ -1,6 +1,6 @@
 import { statuses } from '../../../core/solution.js'
 import { type LeastSquaresJob, leastSquaresField } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { dot, normOf, unitOf } from './matrix.js'
 import { allFinite, refuse, SketchFactor } from './sketch-factor.js'
 import { normalProduct, residualProduct } from './view.js'

@@ -18,12 +18,7 @@ export function* lsqr(system: System, monitor: Watch): Step<void> {
   const { damp } = settings
   const course = new Course(system, monitor)
   const size = Math.sqrt(dot(b, b))
-  if (size === 0) {
-    x.fill(0)
-    course.record(0)
-    course.end(ended.converged)
-    return
-  }
+  if (course.endsAtZero(size, x)) return
   const u = new Float64Array(rows)
   const au = new Float64Array(rows)
   const v = new Float64Array(n)

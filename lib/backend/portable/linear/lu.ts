@@ -1,5 +1,5 @@
 import { factorField, type LuJob } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addScaled, probe, relativeDifference, scanMatrix, timesVector } from './matrix.js'
 
 /** Gaussian elimination with row exchanges: the largest entry of the column becomes the pivot. */

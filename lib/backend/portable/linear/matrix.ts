@@ -1,5 +1,5 @@
 import { ExtremaError } from '../../../core/errors.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 
 // Dense matrices, row-major: the twin of native/linear/matrix.cc.
 

@@ -1,5 +1,5 @@
 import { ExtremaError } from '../../../core/errors.js'
-import { Course, checkRange, ended, probeSymmetry, type System } from './course.js'
+import { Course, checkRange, ended, type System } from './course.js'
 import type { Step, Watch } from './step.js'
 import { dot, project, residual, scaled } from './vectors.js'
 
@@ -10,17 +10,9 @@ const leastNormal = 1e-13
 export function* minres(system: System, monitor: Watch): Step<void> {
   const { n, b, x, nullVector, settings } = system
   const course = new Course(system, monitor)
-  if (settings.checkSymmetry) {
-    yield* probeSymmetry(system.apply, n)
-    course.matvecs += 2
-  }
+  yield* course.checkSymmetry(system.apply, n)
   const size = Math.sqrt(dot(b, b))
-  if (size === 0) {
-    x.fill(0)
-    course.record(0)
-    course.end(ended.converged)
-    return
-  }
+  if (course.endsAtZero(size, x)) return
   const r = new Float64Array(n)
   let now = new Float64Array(n)
   let before = new Float64Array(n)

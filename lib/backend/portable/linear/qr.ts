@@ -1,5 +1,5 @@
 import { type ApplyQJob, factorField, type QrJob } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addScaled, dot, normOf, probe, relativeDifference, scanMatrix, timesVector, transposed } from './matrix.js'
 
 type Clock = Pick<Watch, 'due'>

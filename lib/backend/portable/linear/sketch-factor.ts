@@ -1,6 +1,6 @@
 import { ExtremaError } from '../../../core/errors.js'
 import { type MatrixData, type SketchData, type SketchFactorJob, sketchFactorField } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addScaled, dot, scanMatrix, transposed } from './matrix.js'
 import { factorColumns, formQ, reflectVectors } from './qr.js'
 import { applySketch, drawRows } from './sketch.js'

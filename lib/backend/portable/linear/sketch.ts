@@ -1,7 +1,7 @@
 import type { MatrixData, SketchData, SketchJob, SketchTransposeJob } from '../../linear-dense.js'
 import { normalFromWord } from '../random/normal.js'
 import { philox } from '../random/philox.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addScaled, scanMatrix, unitOf } from './matrix.js'
 import { addRow, eachEntry } from './view.js'
 

@@ -1,6 +1,6 @@
 import { ExtremaError } from '../../../core/errors.js'
 import type { StationaryJob } from '../../linear-sparse.js'
-import { Course, checkRange, ended, probeSymmetry } from './course.js'
+import { Course, checkRange, ended } from './course.js'
 import { portableOperator } from './operators.js'
 import { Split } from './split.js'
 import { type Step, segment, type Watch } from './step.js'
@@ -19,17 +19,9 @@ export function* stationary(job: StationaryJob, monitor: Watch): Step<void> {
   const course = new Course(job, monitor)
   const { apply } = portableOperator({ kind: 'csr', ...matrix }, monitor)
   const split = new Split(matrix, method !== 'jacobi', monitor)
-  if (settings.checkSymmetry) {
-    yield* probeSymmetry(apply, n)
-    course.matvecs += 2
-  }
+  yield* course.checkSymmetry(apply, n)
   const size = Math.sqrt(dot(b, b))
-  if (size === 0) {
-    x.fill(0)
-    course.record(0)
-    course.end(ended.converged)
-    return
-  }
+  if (course.endsAtZero(size, x)) return
   const r = new Float64Array(n)
   const d = new Float64Array(n)
   const image = method === 'jacobi' ? new Float64Array(n) : d

@@ -1,4 +1,4 @@
-import type { Watch } from '../transport/work.js'
+import type { Watch } from '../work.js'
 
 /**
  * A part of an iteration. It yields nothing where the event loop may take over, and the promise of an oracle where it

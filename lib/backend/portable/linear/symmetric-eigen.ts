@@ -1,5 +1,5 @@
 import { type EigenJob, factorField } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import {
   checkSymmetric,
   invariantError,

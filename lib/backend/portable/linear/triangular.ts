@@ -1,5 +1,5 @@
 import type { TriangularJob } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addScaled } from './matrix.js'
 
 /** Substitution, on all columns of the right-hand side at once. */

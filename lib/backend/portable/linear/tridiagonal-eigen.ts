@@ -1,4 +1,4 @@
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 
 /** A = sum_k values_k z_k z_kᵀ with orthonormal z_k. */
 export interface SymmetricEigen {

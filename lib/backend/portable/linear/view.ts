@@ -1,5 +1,5 @@
 import type { MatrixData } from '../../linear-dense.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addScaled, dot } from './matrix.js'
 
 // Products with a dense or sparse matrix: the twin of native/linear/view.cc.

@@ -1,6 +1,6 @@
 import type { FloatArray } from '../../../core/arrays.js'
 import type { CodesJob, Coding, SamplesJob } from '../../lowrank-dictionary.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addTransposed, multiply } from './products.js'
 
 /** Numbers of coefficients held at a time. */

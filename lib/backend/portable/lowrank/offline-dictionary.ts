@@ -1,5 +1,5 @@
 import { type OfflineJob, offlineField } from '../../lowrank-dictionary.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { Gradient } from './dictionary-gradient.js'
 import { Polar } from './polar.js'
 import { inner } from './products.js'

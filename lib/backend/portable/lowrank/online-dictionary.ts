@@ -1,5 +1,5 @@
 import { type GapJob, gapField, type OnlineJob, onlineField } from '../../lowrank-dictionary.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { Gradient, type Sums } from './dictionary-gradient.js'
 import { Polar } from './polar.js'
 import { inner, multiply } from './products.js'

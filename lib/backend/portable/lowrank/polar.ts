@@ -1,4 +1,4 @@
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { addTransposed, inner, multiply } from './products.js'
 import { Svd } from './svd.js'
 

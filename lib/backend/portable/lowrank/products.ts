@@ -1,5 +1,5 @@
 import type { FloatArray } from '../../../core/arrays.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 
 /** out = a b for row-major a (m × k) and b (k × n). */
 export function* multiply(

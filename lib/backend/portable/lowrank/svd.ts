@@ -1,4 +1,4 @@
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 
 const mostSweeps = 60
 /** Rows below this share of the whole are rounding errors, and are left alone. */

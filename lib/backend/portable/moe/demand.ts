@@ -1,5 +1,5 @@
 import type { RouteJob } from '../../moe.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { greatestOf } from './greatest.js'
 
 const minus = Number.NEGATIVE_INFINITY

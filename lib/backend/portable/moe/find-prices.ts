@@ -1,5 +1,5 @@
 import { type PricesJob, routeField } from '../../moe.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { Demand } from './demand.js'
 import { ended } from './ended.js'
 

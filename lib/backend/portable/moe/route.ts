@@ -1,6 +1,6 @@
 import { ExtremaError } from '../../../core/errors.js'
 import { type RouteJob, routeField } from '../../moe.js'
-import type { Watch, Work } from '../transport/work.js'
+import type { Watch, Work } from '../work.js'
 import { Demand } from './demand.js'
 import { ended } from './ended.js'
 

@@ -1,4 +1,4 @@
-import { segmentLength, type Watch, type Work } from './work.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 
 // Twin of native/transport/anderson.cc.
 

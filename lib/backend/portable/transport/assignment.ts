@@ -1,7 +1,7 @@
 import type { FloatArray } from '../../../core/arrays.js'
 import { ExtremaError } from '../../../core/errors.js'
 import { type AssignmentJob, assignmentField } from '../../transport-assignment.js'
-import type { Watch, Work } from './work.js'
+import type { Watch, Work } from '../work.js'
 
 /** Entries handled between two looks at the clock. */
 const pollWork = 1 << 15

@@ -2,12 +2,12 @@ import { ExtremaError } from '../../../core/errors.js'
 import type { BarycenterJob, BarycenterKernels } from '../../transport-barycenter.js'
 import { portableKernel } from '../driver.js'
 import { exp } from '../math.js'
+import type { Watch, Work } from '../work.js'
 import { Anderson } from './anderson.js'
 import { status } from './context.js'
 import { LogKernel } from './log-kernel.js'
 import { projection } from './projection.js'
 import { sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 // Twin of native/transport/barycenter.cc: iterative Bregman projections in logarithms (Benamou et al. 2015, section
 // 3.2), with K = exp(-C / epsilon):

@@ -1,6 +1,6 @@
 import type { Border } from '../../transport-relaxed.js'
+import { segmentLength } from '../work.js'
 import type { CostRows } from './cost.js'
-import { segmentLength } from './work.js'
 
 /**
  * A cost with one more row and column, or one of the two, for what stays in partial transport: as cheap as the cheapest

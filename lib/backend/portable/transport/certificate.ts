@@ -1,8 +1,8 @@
+import type { Work } from '../work.js'
 import type { Context } from './context.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { distance, innerProduct, sum } from './sums.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
-import type { Work } from './work.js'
 
 /** Measures the state: marginal error, <C,P>, dual value. One pass. */
 export function* measure({ problem, settings, cost, f, g, mass, report, monitor }: Context): Work<void> {

@@ -1,5 +1,5 @@
 import { type CloudOrderJob, cellSize } from '../../transport-order.js'
-import { segmentLength, type Watch, type Work } from './work.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 
 // Twin of native/transport/cloud-order.cc.
 

@@ -1,8 +1,8 @@
 import type { TransportProblemData } from '../../kernels.js'
+import type { Watch, Work } from '../work.js'
 import { ColumnSolver, type ColumnTerms } from './column-solver.js'
 import type { Columns } from './columns.js'
 import { sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 /** Entries of a column's last plan that are kept to foresee its next cut. */
 const memory = 64

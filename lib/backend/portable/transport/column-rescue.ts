@@ -1,7 +1,7 @@
+import type { Watch, Work } from '../work.js'
 import type { CostRows } from './cost.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { columnTransform } from './transform-pass.js'
-import type { Watch, Work } from './work.js'
 
 /**
  * Columns whose sum has under- or overflown start from their extreme exponent: g_j = min_i (C_ij - f_i) for those that

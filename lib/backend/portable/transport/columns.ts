@@ -1,6 +1,6 @@
 import type { CostData } from '../../kernels.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import { type CostRows, openCost } from './cost.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /**
  * What is done with a column's candidates: s and index at from <= i < to. False if they may not be all it takes: then it

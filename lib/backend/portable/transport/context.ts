@@ -1,11 +1,11 @@
 import { reportField, type SolveJob, type SolveSettings, type TransportProblemData } from '../../kernels.js'
 import { isRelaxed } from '../../transport-relaxed.js'
+import type { Watch, Work } from '../work.js'
 import { BorderedRows } from './border.js'
 import { type CostRows, openCost } from './cost.js'
 import { type CostRange, costRange } from './cost-range.js'
 import { checkFeasible } from './feasibility.js'
 import { sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 /** In the order of `statuses` in lib/core/solution.ts. */
 export const status = { converged: 0, iterationLimit: 1, timeLimit: 2, stalled: 3 } as const

@@ -1,7 +1,7 @@
 import { ExtremaError } from '../../../core/errors.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import type { CostRows } from './cost.js'
 import { PointCloudRows } from './point-cloud.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 export interface CostRange {
   least: number

@@ -1,6 +1,6 @@
 import type { CostData } from '../../kernels.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import { PointCloudRows } from './point-cloud.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /** The cost as the passes read it, a segment of a row at a time. */
 export interface CostRows {

@@ -1,9 +1,9 @@
+import type { Work } from '../work.js'
 import type { Context } from './context.js'
 import type { Dual, DualPoint } from './dual.js'
 import { KernelSweep } from './kernel-sweep.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import type { NewtonSystem, PlanOperator } from './schur.js'
-import type { Work } from './work.js'
 
 /** S = P, the whole plan: from memory where it was stored, else formed anew by each product. */
 export class DenseOperator implements PlanOperator {

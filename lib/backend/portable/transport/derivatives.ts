@@ -1,4 +1,5 @@
 import type { PlanVjpJob, PlanWeight, PointGradientJob, SoftTransformJob } from '../../transport-derivatives.js'
+import type { Watch, Work } from '../work.js'
 import { type Context, openContext, status } from './context.js'
 import { type CostRows, openCost } from './cost.js'
 import { DenseOperator } from './dense-operator.js'
@@ -9,7 +10,6 @@ import { sum } from './sums.js'
 import { ThresholdPass, thresholdPass } from './threshold-pass.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
 import { WeightedPass, weightedPass } from './weighted-pass.js'
-import type { Watch, Work } from './work.js'
 
 /** Entries of the plan that are less than this part of their row and column are below its rounding. */
 const theta = 1e-17

@@ -1,11 +1,11 @@
 import type { CsrParts, TransportProblemData } from '../../kernels.js'
 import { isRelaxed } from '../../transport-relaxed.js'
 import { exp } from '../math.js'
+import { segmentLength, type Work } from '../work.js'
 import type { Context } from './context.js'
 import { Marginals } from './marginals.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { distance, innerProduct, sum } from './sums.js'
-import { segmentLength, type Work } from './work.js'
 
 const armijo = 1e-4
 

@@ -1,8 +1,8 @@
 import { ExtremaError } from '../../../core/errors.js'
 import { type ExactBatchJob, type ExactKernels, exactReportLength } from '../../transport-exact.js'
 import { portableKernel } from '../driver.js'
+import type { Watch, Work } from '../work.js'
 import { networkSimplex } from './network-simplex.js'
-import type { Watch, Work } from './work.js'
 
 /** One problem after the other. Progress counts the finished ones. */
 function* batch({ problems, settings, f, g, plan, report }: ExactBatchJob, monitor: Watch): Work<void> {

@@ -1,7 +1,7 @@
 import { ExtremaError } from '../../../core/errors.js'
 import type { TransportProblemData } from '../../kernels.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import { sum } from './sums.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /** Whether a plan without mass on forbidden arcs (C_ij = +Infinity) exists; throws ERR_INFEASIBLE, naming a cut, if not. */
 export function* checkFeasible(problem: TransportProblemData, monitor: Watch): Work<void> {

@@ -1,7 +1,7 @@
+import type { Watch, Work } from '../work.js'
 import type { Arcs } from './pricing.js'
 import { sortedOrder } from './sorted-order.js'
 import { Shipments } from './spanning-tree.js'
-import type { Watch, Work } from './work.js'
 
 // Twin of native/transport/greedy-start.cc.
 

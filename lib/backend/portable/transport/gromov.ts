@@ -8,7 +8,7 @@ import type {
 } from '../../transport-gromov.js'
 import { scanField } from '../../transport-gromov.js'
 import { portableKernel } from '../driver.js'
-import { segmentLength, type Watch, type Work } from './work.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 
 // Twin of native/transport/gromov.cc.
 

@@ -1,6 +1,6 @@
+import { segmentLength, type Watch, type Work } from '../work.js'
 import { addRows, addRows32, multiplyRows, multiplyRows32 } from './row-blocks.js'
 import { sum } from './sums.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /**
  * Full Sinkhorn iterations on a stored n × m kernel matrix K: for each row r_i = K_i v, u_i = a_i / r_i, and

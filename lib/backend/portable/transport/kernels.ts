@@ -1,6 +1,7 @@
 import { ExtremaError } from '../../../core/errors.js'
 import { type BatchJob, type CsrParts, reportLength, type SolveJob, type TransportKernels } from '../../kernels.js'
 import { Monitor, portableKernel, type Steps } from '../driver.js'
+import type { Watch, Work } from '../work.js'
 import { assignment } from './assignment.js'
 import { portableBarycenter } from './barycenter.js'
 import { cloudOrder } from './cloud-order.js'
@@ -17,7 +18,6 @@ import { sinkhorn } from './sinkhorn.js'
 import { sinkhornNewtonSparse } from './sinkhorn-newton-sparse.js'
 import { sparsityConstrained } from './sparsity-constrained.js'
 import { costProduct, readPlan } from './sparsity-plan.js'
-import type { Watch, Work } from './work.js'
 
 type Solver = (job: Omit<SolveJob, 'report'>, monitor: Watch) => Work<Report>
 

@@ -1,5 +1,5 @@
 import type { CsrParts } from '../../kernels.js'
-import { segmentLength, type Watch, type Work } from './work.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 
 /** The `most` largest entries of an n × m matrix without negative ones, by rows; of equal ones the first. */
 export function* largestEntries(

@@ -1,6 +1,6 @@
 import type { LineJob, LineKernels, SlicedJob } from '../../transport-line.js'
 import { portableKernel } from '../driver.js'
-import { segmentLength, type Watch, type Work } from './work.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 
 // Twin of native/transport/line.cc.
 

@@ -1,7 +1,7 @@
 import { ExtremaError } from '../../../core/errors.js'
 import type { CostAxis } from '../../transport-barycenter.js'
 import { exp } from '../math.js'
-import { segmentLength, type Watch, type Work } from './work.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 
 // Twin of native/transport/log-kernel.cc.
 

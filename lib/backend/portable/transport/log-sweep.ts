@@ -1,9 +1,9 @@
 import type { TransportProblemData } from '../../kernels.js'
+import type { Watch, Work } from '../work.js'
 import { rescueColumns } from './column-rescue.js'
 import type { CostRows } from './cost.js'
 import { leastSum, mostSum, PlanPass, planPass } from './plan-pass.js'
 import { distance, sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 /**
  * A full Sinkhorn iteration in the log domain: one pass forms the plan, rescales its rows to a and adds up the columns;

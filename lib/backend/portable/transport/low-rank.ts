@@ -1,7 +1,7 @@
 import { statuses } from '../../../core/solution.js'
 import { type LowRankJob, type LowRankKernels, lowRankField } from '../../transport-low-rank.js'
 import { portableKernel } from '../driver.js'
-import type { Watch, Work } from './work.js'
+import type { Watch, Work } from '../work.js'
 
 // Twin of native/transport/low-rank.cc.
 

@@ -1,9 +1,9 @@
 import { ExtremaError } from '../../../core/errors.js'
 import type { TransportProblemData } from '../../kernels.js'
+import type { Watch, Work } from '../work.js'
 import type { CostRows } from './cost.js'
 import { sum } from './sums.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
-import type { Watch, Work } from './work.js'
 
 /**
  * One side's marginal as its potentials ask for it: the weights w themselves, or, where it is relaxed to the penalty

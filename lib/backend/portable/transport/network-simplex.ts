@@ -1,10 +1,10 @@
 import { type ExactJob, exactField, infeasible } from '../../transport-exact.js'
+import type { Watch, Work } from '../work.js'
 import { status } from './context.js'
 import { greedyStart } from './greedy-start.js'
 import { type ArcSource, Arcs, openArcs, type PricePass } from './pricing.js'
 import { SpanningTree } from './spanning-tree.js'
 import { sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 // Twin of native/transport/network-simplex.cc.
 

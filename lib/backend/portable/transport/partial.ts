@@ -3,12 +3,12 @@
 
 import type { TransportProblemData } from '../../kernels.js'
 import { type PartialJob, unbalancedField } from '../../transport-relaxed.js'
+import type { Watch, Work } from '../work.js'
 import { type Context, openContext, status } from './context.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { sinkhornNewtonAdaptive } from './sinkhorn-newton-sparse.js'
 import { innerProduct, sum } from './sums.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
-import type { Watch, Work } from './work.js'
 
 /** Less than this part of a side's weights left over counts as nothing: the side has no border. */
 const nothing = 1e-12

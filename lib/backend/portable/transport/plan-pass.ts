@@ -1,8 +1,8 @@
 import { STEPS_PER_UNIT } from '../math.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import type { CostRows } from './cost.js'
 import { addRows } from './row-blocks.js'
 import { costDot, dot, exponentials, largest, weightedCostDot } from './rows.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /**
  * What multiplies row i once its sum r_i is known: 1; a_i / r_i (the Sinkhorn update of f, with rows that under- or

@@ -1,10 +1,10 @@
 import { ExtremaError } from '../../../core/errors.js'
 import type { ApplyJob, CsrParts, PlanData, TransformJob } from '../../kernels.js'
+import type { Watch, Work } from '../work.js'
 import { openCost } from './cost.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { ThresholdPass, thresholdPass } from './threshold-pass.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
-import type { Watch, Work } from './work.js'
 
 // What is read off a solution. Potentials of nodes without weight are -Infinity.
 

@@ -1,7 +1,7 @@
 import type { CostData, Metric } from '../../kernels.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import type { CostRows } from './cost.js'
 import { cityblock, cosine, type Distances, euclidean, sqeuclidean } from './distances.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 type PointMetric = Exclude<Metric, 'dense'>
 

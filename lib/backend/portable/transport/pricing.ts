@@ -2,11 +2,11 @@ import { ExtremaError } from '../../../core/errors.js'
 import { costEntry } from '../../cost-entry.js'
 import type { CsrParts } from '../../kernels.js'
 import { type ExactProblemData, isArcs } from '../../transport-exact.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import { BorderedRows } from './border.js'
 import { type CostRows, openCost } from './cost.js'
 import { costRange } from './cost-range.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 // Twin of native/transport/pricing.h and what implements it.
 

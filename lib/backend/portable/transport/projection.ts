@@ -1,7 +1,7 @@
 import type { ProjectionJob } from '../../transport-barycenter.js'
 import { exp } from '../math.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import { openCost } from './cost.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /** Twin of native/transport/projection.cc. */
 export function* projection(job: ProjectionJob, monitor: Watch): Work<void> {

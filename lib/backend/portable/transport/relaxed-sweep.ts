@@ -1,9 +1,9 @@
+import type { Watch, Work } from '../work.js'
 import { rescueColumns } from './column-rescue.js'
 import type { CostRows } from './cost.js'
 import type { Marginals } from './marginals.js'
 import { leastSum, mostSum, PlanPass, planPass } from './plan-pass.js'
 import { sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 /** Of the largest demand: columns that have less and are asked for less can wait for a thorough sweep. */
 const negligibleShare = 1e-100

@@ -1,4 +1,4 @@
-import type { Watch, Work } from './work.js'
+import type { Watch, Work } from '../work.js'
 
 /**
  * The Newton system of the entropic dual, times epsilon. S is the plan or its large entries, the diagonals are those of

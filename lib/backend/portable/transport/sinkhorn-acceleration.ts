@@ -1,7 +1,7 @@
 import type { TransportProblemData } from '../../kernels.js'
+import type { Watch, Work } from '../work.js'
 import { Anderson } from './anderson.js'
 import { innerProduct, sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 // Twin of native/transport/sinkhorn-acceleration.cc.
 

@@ -1,6 +1,7 @@
 // The algorithm as the paper states it (arXiv 2401.12253, Algorithm 1), for comparison.
 
 import type { CsrParts } from '../../kernels.js'
+import type { Work } from '../work.js'
 import { type Context, status } from './context.js'
 import { Dual } from './dual.js'
 import { largestEntries } from './largest-entries.js'
@@ -8,7 +9,6 @@ import { LogSweep } from './log-sweep.js'
 import { Progress } from './newton.js'
 import { lineBlocks } from './sparse-operator.js'
 import { sum } from './sums.js'
-import type { Work } from './work.js'
 
 const leastStep = 2 ** -40
 /** Of the linear systems, relative. */

@@ -4,6 +4,7 @@
 // that falls with the gradient. The paper's own form is in sinkhorn-newton-paper.ts.
 
 import type { CsrParts, SolveJob } from '../../kernels.js'
+import type { Watch, Work } from '../work.js'
 import { certify, measure } from './certificate.js'
 import { type Context, openContext, type Report, status } from './context.js'
 import { DenseOperator } from './dense-operator.js'
@@ -16,7 +17,6 @@ import { sinkhornNewtonPaper } from './sinkhorn-newton-paper.js'
 import { SparseOperator } from './sparse-operator.js'
 import { sum } from './sums.js'
 import { ThresholdPass, thresholdPass } from './threshold-pass.js'
-import type { Watch, Work } from './work.js'
 
 /** The first epsilon is the range of the costs over this. */
 const startDivisor = 20

@@ -1,10 +1,10 @@
 import type { SolveJob } from '../../kernels.js'
+import type { Watch, Work } from '../work.js'
 import { certify, measure } from './certificate.js'
 import { type Context, openContext, type Report, status } from './context.js'
 import { KernelSweep } from './kernel-sweep.js'
 import { LogSweep } from './log-sweep.js'
 import { SinkhornAcceleration } from './sinkhorn-acceleration.js'
-import type { Watch, Work } from './work.js'
 
 interface SinkhornKernel {
   /** sum |P1 - a| before the last iteration. */

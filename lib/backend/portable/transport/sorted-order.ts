@@ -1,4 +1,4 @@
-import { segmentLength, type Watch, type Work } from './work.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 
 /** Places of the keys in ascending order, of equal ones in their own. Merges, in slices. */
 export function* sortedOrder(keys: Float64Array, monitor: Watch): Work<Int32Array> {

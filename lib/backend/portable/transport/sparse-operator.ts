@@ -1,6 +1,6 @@
 import type { CsrParts } from '../../kernels.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import type { NewtonSystem, PlanOperator } from './schur.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /** S by its kept entries. The longer side is eliminated. */
 export class SparseOperator implements PlanOperator {

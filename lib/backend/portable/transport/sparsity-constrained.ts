@@ -2,6 +2,7 @@ import { type SparsityJob, type SparsitySettings, sparsityField, stageFields } f
 import { lbfgs } from '../lbfgs.js'
 import { uniformFromWord } from '../random/kernels.js'
 import { philox } from '../random/philox.js'
+import type { Watch, Work } from '../work.js'
 import { ColumnOracle } from './column-oracle.js'
 import type { ColumnTerms } from './column-solver.js'
 import { Columns } from './columns.js'
@@ -11,7 +12,6 @@ import { costRange } from './cost-range.js'
 import { checkFeasible } from './feasibility.js'
 import { measurePlan } from './sparsity-plan.js'
 import { sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 /** Smoothings rho / gamma of the stages after the first, which is gamma itself. */
 const smoothings = [0.3, 0.1, 0.03, 0.01, 0.003, 0.001]

@@ -1,10 +1,10 @@
 import { ExtremaError } from '../../../core/errors.js'
 import type { CostProductJob, SparsityJob, SparsityPlanJob } from '../../transport-sparsity.js'
+import type { Watch, Work } from '../work.js'
 import type { ColumnOracle } from './column-oracle.js'
 import { ColumnSolver, type ColumnTerms } from './column-solver.js'
 import { Columns, type Visit } from './columns.js'
 import { distance, sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 /** An entry is as good as the last of a full column if it would be given at least this part of it. */
 const tied = 1 - 2e-3

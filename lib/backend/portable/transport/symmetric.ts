@@ -3,6 +3,7 @@
 
 import { ExtremaError } from '../../../core/errors.js'
 import type { SymmetricJob } from '../../transport-derivatives.js'
+import type { Watch, Work } from '../work.js'
 import { measure } from './certificate.js'
 import { type Context, Report, status } from './context.js'
 import { openCost } from './cost.js'
@@ -10,7 +11,6 @@ import { costRange } from './cost-range.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { sinkhornNewtonAdaptive } from './sinkhorn-newton-sparse.js'
 import { sum } from './sums.js'
-import type { Watch, Work } from './work.js'
 
 /**
  * T does not expand, so that any averaging converges; its derivative is minus a stochastic matrix, for a positive definite

@@ -1,7 +1,7 @@
 import type { CsrParts } from '../../kernels.js'
 import { exp } from '../math.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import type { CostRows } from './cost.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /** Entries of the plan with log P_ij >= logTheta + min(rowLog_i, columnLog_j). */
 export class ThresholdPass {

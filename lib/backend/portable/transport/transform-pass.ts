@@ -1,6 +1,6 @@
+import { segmentLength, type Watch, type Work } from '../work.js'
 import type { CostRows } from './cost.js'
 import { costDot, largest, lower } from './rows.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 // The c-transforms: sweeps over the rows of C.
 

@@ -4,6 +4,7 @@
 
 import { ExtremaError } from '../../../core/errors.js'
 import { type UnbalancedJob, unbalancedField } from '../../transport-relaxed.js'
+import type { Watch, Work } from '../work.js'
 import { certify } from './certificate.js'
 import { type Context, openContext, status } from './context.js'
 import { type Marginal, Marginals } from './marginals.js'
@@ -12,7 +13,6 @@ import { RelaxedSweep } from './relaxed-sweep.js'
 import { sinkhornNewtonAdaptive } from './sinkhorn-newton-sparse.js'
 import { sum } from './sums.js'
 import { columnTransform, rowTransform } from './transform-pass.js'
-import type { Watch, Work } from './work.js'
 
 /** Potential of a node that every arc is forbidden to, in penalties: exp(-nowhere) is zero. */
 const nowhere = 1000

@@ -1,8 +1,8 @@
 import { STEPS_PER_UNIT } from '../math.js'
+import { segmentLength, type Watch, type Work } from '../work.js'
 import type { CostRows } from './cost.js'
 import { PointCloudRows } from './point-cloud.js'
 import { exponentials } from './rows.js'
-import { segmentLength, type Watch, type Work } from './work.js'
 
 /**
  * A sweep over the rows of a weighted plan: W = P or, `weighted`,

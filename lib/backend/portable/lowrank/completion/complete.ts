@@ -7,11 +7,11 @@ import { type CompletionJob, completionField as field } from '../../../completio
 import type { Monitor, Steps } from '../../driver.js'
 import { portableRandomKernels } from '../../random/kernels.js'
 import { philox } from '../../random/philox.js'
+import type { Watch, Work } from '../../work.js'
 import { dot, gramOf, orthonormalize, symmetricEigen, type Tall, timesSquare, transposed } from './dense.js'
 import { arrange, checkEntries, type Entries, emptyLines, type Lines } from './observations.js'
 import { type HalfStep, Regression } from './regression.js'
 import { spectralStart } from './spectral.js'
-import type { Watch, Work } from './work.js'
 
 const largestInner = 0.1 // the error-tolerant schedule: min(0.1, a tenth of the residual)
 const innerShare = 0.1

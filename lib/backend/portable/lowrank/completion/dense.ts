@@ -1,5 +1,5 @@
 import { portableRandomKernels } from '../../random/kernels.js'
-import type { Watch, Work } from './work.js'
+import type { Watch, Work } from '../../work.js'
 
 const rankTolerance = 1e-12 // of the largest
 // Cholesky QR, twice, is as good as Householder's method up to this condition of the Gram matrix.

@@ -1,6 +1,6 @@
 import { ExtremaError } from '../../../../core/errors.js'
 import type { EntriesData } from '../../../completion.js'
-import type { Watch, Work } from './work.js'
+import type { Watch, Work } from '../../work.js'
 
 const segment = 1 << 14
 

@@ -2,9 +2,9 @@
 // (arXiv 1504.05477), algorithm 2.
 
 import { portableRandomKernels } from '../../random/kernels.js'
+import type { Watch, Work } from '../../work.js'
 import { gramOf, orthonormalize, symmetricEigen, type Tall } from './dense.js'
 import type { Lines } from './observations.js'
-import type { Watch, Work } from './work.js'
 
 const blocks = 3 // of the Krylov space
 const more = 8 // columns of a block beyond the rank

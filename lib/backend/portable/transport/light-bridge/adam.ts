@@ -1,5 +1,5 @@
 import type { BridgeData, FitJob, fitStatuses } from '../../../transport-light-bridge.js'
-import type { Watch, Work } from '../work.js'
+import type { Watch, Work } from '../../work.js'
 import type { Objective, Points } from './loss.js'
 
 // D. P. Kingma, J. Ba, arXiv 1412.6980, algorithm 1.

@@ -6,7 +6,7 @@ import type {
   SampleJob,
   TrajectoriesJob,
 } from '../../../transport-light-bridge.js'
-import type { Watch, Work } from '../work.js'
+import type { Watch, Work } from '../../work.js'
 import { DiagonalDrift } from './diagonal-drift.js'
 import { FullDrift } from './full-drift.js'
 import { sourceSide, targetSide } from './loss.js'

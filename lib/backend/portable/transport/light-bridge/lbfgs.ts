@@ -1,6 +1,6 @@
 import type { FitJob } from '../../../transport-light-bridge.js'
 import { lbfgs } from '../../lbfgs.js'
-import type { Watch, Work } from '../work.js'
+import type { Watch, Work } from '../../work.js'
 import { type FitReport, largest } from './adam.js'
 import type { Objective } from './loss.js'
 

@@ -1,5 +1,5 @@
 import type { BridgeShape } from '../../../transport-light-bridge.js'
-import type { Watch, Work } from '../work.js'
+import type { Watch, Work } from '../../work.js'
 import { Coordinates } from './coordinates.js'
 import { DiagonalSource, DiagonalTarget } from './diagonal.js'
 import { FullSource, FullTarget } from './full.js'

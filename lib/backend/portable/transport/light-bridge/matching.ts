@@ -1,5 +1,5 @@
 import type { BridgeMixture, BridgeShape } from '../../../transport-light-bridge.js'
-import type { Watch, Work } from '../work.js'
+import type { Watch, Work } from '../../work.js'
 import { Coordinates } from './coordinates.js'
 import { DiagonalGroup } from './diagonal-drift.js'
 import { FullGroup } from './full-drift.js'
