@@ -1,27 +1,20 @@
-import { uniformFromWord } from '../backend/portable/random/kernels.js'
-import { philox } from '../backend/portable/random/philox.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, oneOf, whole } from '../core/options.js'
-import { type ChebyshevState, features, learnCost, newChebyshev, weigh } from './relaxation/chebyshev.js'
-import { begin, learn, newTsallis, type TsallisState } from './relaxation/tsallis.js'
+import { ChebyshevBandit, newChebyshev } from './relaxation/chebyshev.js'
+import { actionAt, uniformAt } from './relaxation/draw.js'
+import {
+  checkOmegas,
+  checkRange,
+  methods,
+  mostFeatures,
+  optionNames,
+  type RelaxationMethod,
+  type RelaxationTunerOptions,
+} from './relaxation/options.js'
+import { checkedState, type RelaxationTunerState } from './relaxation/state.js'
+import { newTsallis, TsallisInf } from './relaxation/tsallis.js'
 
-export type RelaxationMethod = 'tsallis-inf' | 'tsallis-inf-contextual' | 'chebyshev'
-
-export interface RelaxationTunerOptions {
-  method: RelaxationMethod
-  /** The relaxation parameters to choose from, in (0, 2). Default 1, 1.05, …, 1.95. */
-  omegas?: readonly number[]
-  /** Least and greatest context: `'tsallis-inf-contextual'` and `'chebyshev'` need it, `'tsallis-inf'` takes none. */
-  range?: readonly [number, number]
-  /** Equal parts of the range, each with a Tsallis-INF of its own. Default 6. */
-  bins?: number
-  /** Chebyshev polynomials of the regression. Default 6. */
-  features?: number
-  /** Iteration cap of the solver: larger costs count as this. Default 10,000. */
-  cap?: number
-  /** Default 0. */
-  seed?: number
-}
+export type { RelaxationMethod, RelaxationTunerOptions, RelaxationTunerState }
 
 /** One solve to be: plain data, which `tell` takes back with the cost. */
 export interface RelaxationTrial {
@@ -36,37 +29,19 @@ export interface RelaxationTrial {
   predicted?: number
 }
 
-/** Where a tuner stands, as plain JSON: one that goes on from it makes the same choices, bit for bit. */
-export interface RelaxationTunerState {
-  type: 'relaxation-tuner'
-  version: 1
-  method: RelaxationMethod
-  omegas: number[]
-  range: [number, number] | null
-  features: number
-  cap: number
-  /** Costs told, at the cap, and contexts outside the range. */
-  told: number
-  capped: number
-  clamped: number
-  /** Each choice draws one number: that of the seed at the number of choices before. */
-  seed: number
-  asked: number
-  /** One for each bin. */
-  tsallis: TsallisState[]
-  chebyshev: ChebyshevState | null
-}
-
-const methods = ['tsallis-inf', 'tsallis-inf-contextual', 'chebyshev'] as const
-const names: ReadonlySet<string> = new Set(['method', 'omegas', 'range', 'bins', 'features', 'cap', 'seed'])
-
 /** Chooses relaxation parameters by ask and tell: see {@link relaxationTuner}. */
 export class RelaxationTuner {
   readonly #state: RelaxationTunerState
+  readonly #bandits: TsallisInf[]
+  readonly #chebyshev: ChebyshevBandit | undefined
 
   /** See `relaxationTuner` and `relaxationTuner.fromState` for the public ways to one. */
   constructor(state: RelaxationTunerState) {
     this.#state = state
+    this.#bandits = state.tsallis.map((one) => new TsallisInf(one))
+    if (state.chebyshev !== null && state.range !== null) {
+      this.#chebyshev = new ChebyshevBandit(state.chebyshev, state.range)
+    }
   }
 
   /** Costs told. */
@@ -89,16 +64,12 @@ export class RelaxationTuner {
    * @throws {ExtremaError} `ERR_OPTION` (a context is missing or not wanted), `ERR_NOT_FINITE`
    */
   ask(context?: number): RelaxationTrial {
-    const state = this.#state
     const used = this.#context(context)
-    if (state.chebyshev !== null && state.range !== null && used !== undefined) {
-      const { p, predicted } = weigh(state.chebyshev, features(used, state.range, state.features))
-      const action = this.#draw(p)
-      return { ...this.#trial(action, p), context: used, predicted: predicted[action] * state.chebyshev.scale + 1 }
-    }
-    const p = begin(state.tsallis[this.#bin(used)])
-    const trial = this.#trial(this.#draw(p), p)
-    return used === undefined ? trial : { ...trial, context: used }
+    const bandit = this.#chebyshev
+    if (bandit === undefined || used === undefined) return this.#choose(this.#banditOf(used).begin(), used)
+    const trial = this.#choose(bandit.weigh(used), used)
+    trial.predicted = bandit.predicted[trial.action] * bandit.state.scale + 1
+    return trial
   }
 
   /**
@@ -118,13 +89,8 @@ export class RelaxationTuner {
     state.told++
     if (iterations >= state.cap) state.capped++
     const { action, probability, context } = trial
-    if (state.chebyshev === null || state.range === null) {
-      learn(state.tsallis[this.#bin(context)], action, probability, cost)
-      return
-    }
-    const phi = features(context as number, state.range, state.features)
-    const width = state.range[1] - state.range[0]
-    learnCost(state.chebyshev, { action, phi, predicted: (trial.predicted as number) - 1, cost, width })
+    if (this.#chebyshev === undefined) this.#banditOf(context).learn(action, probability, cost)
+    else this.#chebyshev.learn(action, context as number, trial.predicted as number, cost)
   }
 
   /** Where the tuner stands, for `relaxationTuner.fromState`. */
@@ -132,21 +98,12 @@ export class RelaxationTuner {
     return structuredClone(this.#state)
   }
 
-  #trial(action: number, p: Float64Array): RelaxationTrial {
-    return { omega: this.#state.omegas[action], action, probability: p[action] }
-  }
-
-  #draw(p: Float64Array): number {
-    const level = uniformAt(this.#state.seed, this.#state.asked++)
-    let sum = 0
-    let last = 0
-    for (let i = 0; i < p.length; i++) {
-      if (p[i] === 0) continue
-      last = i
-      sum += p[i]
-      if (level < sum) return i
-    }
-    return last
+  #choose(probabilities: Float64Array, context: number | undefined): RelaxationTrial {
+    const state = this.#state
+    const action = actionAt(probabilities, uniformAt(state.seed, state.asked++))
+    const omega = state.omegas[action]
+    const probability = probabilities[action]
+    return context === undefined ? { omega, action, probability } : { omega, action, probability, context }
   }
 
   #context(context: number | undefined): number | undefined {
@@ -166,11 +123,13 @@ export class RelaxationTuner {
     return used
   }
 
-  #bin(context: number | undefined): number {
-    const { range, tsallis } = this.#state
-    if (range === null || context === undefined) return 0
-    const place = Math.floor(((context - range[0]) / (range[1] - range[0])) * tsallis.length)
-    return Math.min(tsallis.length - 1, place)
+  /** That of the context's part of the range. */
+  #banditOf(context: number | undefined): TsallisInf {
+    const { range } = this.#state
+    const bandits = this.#bandits
+    if (range === null || context === undefined) return bandits[0]
+    const place = Math.floor(((context - range[0]) / (range[1] - range[0])) * bandits.length)
+    return bandits[Math.min(bandits.length - 1, place)]
   }
 
   #checkTrial(trial: RelaxationTrial): void {
@@ -186,42 +145,6 @@ export class RelaxationTuner {
       (chebyshev === null || Number.isFinite(trial.predicted))
     if (!right) throw new ExtremaError('ERR_OPTION', `trial: expected what ask() gave, got ${describe(trial)}`)
   }
-}
-
-/** Number `index` of the seed's stream, in [0, 1). */
-function uniformAt(seed: number, index: number): number {
-  const high = (x: number) => Math.floor(x / 2 ** 32)
-  const block = new Int32Array(4)
-  philox(seed >>> 0, high(seed), index >>> 0, high(index), 0, 0, block)
-  return uniformFromWord(block[1], block[0])
-}
-
-function checkOmegas(given: readonly number[] | undefined): number[] {
-  const omegas = given === undefined ? Array.from({ length: 20 }, (_, i) => (20 + i) / 20) : given
-  if (!Array.isArray(omegas) || omegas.length === 0) {
-    throw new ExtremaError('ERR_OPTION', `omegas: expected a list of numbers in (0, 2), got ${describe(given)}`)
-  }
-  omegas.forEach((omega, i) => {
-    if (typeof omega === 'number' && omega > 0 && omega < 2) return
-    throw new ExtremaError('ERR_OPTION', `omegas[${i}]: expected a number in (0, 2), got ${describe(omega)}`)
-  })
-  return [...omegas]
-}
-
-function checkRange(
-  method: RelaxationMethod,
-  range: readonly [number, number] | undefined | null,
-): [number, number] | null {
-  if (method === 'tsallis-inf') {
-    if (range === undefined || range === null) return null
-    throw new ExtremaError('ERR_OPTION', `range: expected none for 'tsallis-inf', got ${describe(range)}`)
-  }
-  const right = Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1]
-  if (!right) {
-    const came = Array.isArray(range) ? `[${range}]` : describe(range)
-    throw new ExtremaError('ERR_OPTION', `range: expected [least, greatest] of the contexts, got ${came}`)
-  }
-  return [range[0], range[1]]
 }
 
 /**
@@ -241,7 +164,7 @@ export function relaxationTuner(options: RelaxationTunerOptions): RelaxationTune
   if (typeof options !== 'object' || options === null) {
     throw new ExtremaError('ERR_OPTION', `options: expected { method, … }, got ${describe(options)}`)
   }
-  checkNames('options', options, names)
+  checkNames('options', options, optionNames)
   if (options.method === undefined) {
     throw new ExtremaError('ERR_OPTION', `method: expected one of '${methods.join("', '")}', got undefined`)
   }
@@ -249,7 +172,7 @@ export function relaxationTuner(options: RelaxationTunerOptions): RelaxationTune
   const omegas = checkOmegas(options.omegas)
   const range = checkRange(method, options.range)
   const bins = whole('bins', options.bins, 6, 1, 10_000)
-  const count = whole('features', options.features, 6, 1, 64)
+  const count = whole('features', options.features, 6, 1, mostFeatures)
   const learners = method === 'tsallis-inf' ? 1 : method === 'chebyshev' ? 0 : bins
   return new RelaxationTuner({
     type: 'relaxation-tuner',
@@ -274,39 +197,4 @@ export function relaxationTuner(options: RelaxationTunerOptions): RelaxationTune
  *
  * @throws {ExtremaError} `ERR_OPTION` if it is not such a state
  */
-relaxationTuner.fromState = (state: RelaxationTunerState): RelaxationTuner => {
-  if (state?.type !== 'relaxation-tuner' || state.version !== 1) {
-    throw new ExtremaError('ERR_OPTION', `state: expected what state() gives, got ${describe(state)}`)
-  }
-  const method = oneOf('state.method', state.method, methods, 'tsallis-inf')
-  const omegas = checkOmegas(state.omegas)
-  const range = checkRange(method, state.range)
-  whole('state.features', state.features, 6, 1, 64)
-  whole('state.cap', state.cap, 10_000, 1)
-  for (const name of ['seed', 'asked', 'told', 'capped', 'clamped'] as const) {
-    whole(`state.${name}`, state[name], 0, 0, Number.MAX_SAFE_INTEGER)
-  }
-  const d = omegas.length
-  const m = state.features
-  const isRow = (row: unknown, length: number) =>
-    Array.isArray(row) && row.length === length && row.every(Number.isFinite)
-  const isTable = (rows: unknown, length: number) =>
-    Array.isArray(rows) && rows.length === d && rows.every((row) => isRow(row, length))
-  const { tsallis, chebyshev } = state
-  const right =
-    method === 'chebyshev'
-      ? chebyshev !== null &&
-        isRow([chebyshev.told, chebyshev.least, chebyshev.most, chebyshev.scale, chebyshev.error], 5) &&
-        chebyshev.scale > 0 &&
-        isTable(chebyshev.theta, m) &&
-        isTable(chebyshev.gram, m * m) &&
-        isTable(chebyshev.moment, m) &&
-        isRow(chebyshev.squares, d)
-      : Array.isArray(tsallis) &&
-        tsallis.length > 0 &&
-        tsallis.every((one) => isRow([one?.rounds, one?.told, one?.total], 3) && isRow(one.weighted, d))
-  if (!right) {
-    throw new ExtremaError('ERR_OPTION', `state: expected finite tables for ${d} parameters, got others`)
-  }
-  return new RelaxationTuner(structuredClone({ ...state, omegas, range }))
-}
+relaxationTuner.fromState = (state: RelaxationTunerState): RelaxationTuner => new RelaxationTuner(checkedState(state))

@@ -20,6 +20,7 @@ export type { CodeOptions } from './dictionary/codes.js'
 export type { SampleBatch } from './dictionary/samples.js'
 export type { Schedule } from './dictionary/schedule.js'
 export type { InitialDictionary } from './dictionary/start.js'
+export { type AtomMatch, type MatchOptions, matchAtoms, matchAtomsSync } from './match-atoms.js'
 export {
   type DictionaryGap,
   type DictionaryUpdate,

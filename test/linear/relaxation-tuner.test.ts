@@ -1,11 +1,14 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { type RelaxationTuner, type RelaxationTunerOptions, relaxationTuner, sorSync } from '../../lib/linear/index.js'
-import { features, fitBounded, newChebyshev, weigh } from '../../lib/linear/relaxation/chebyshev.js'
-import { probabilities } from '../../lib/linear/relaxation/tsallis.js'
+import { BoundedFit } from '../../lib/linear/relaxation/bounded-fit.js'
+import { ChebyshevBandit, fillFeatures, newChebyshev } from '../../lib/linear/relaxation/chebyshev.js'
+import { normalise } from '../../lib/linear/relaxation/tsallis.js'
+import { forEachBackend } from '../helpers/backends.js'
 import { expectError } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 import { random, randomNormal } from '../helpers/random.js'
+import { eliminate, laplacian, toCsr } from './helpers.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: values that the types forbid.
 type Wrong = any
@@ -30,23 +33,90 @@ function play(tuner: RelaxationTuner, options: RelaxationTunerOptions, from: num
   return chosen
 }
 
+/** The least error of least squares within bounds, by every choice of unknowns at -most, at most, or free. */
+function bestOnFaces(X: number[][], y: number[], most: Float64Array, error: (theta: number[]) => number): number {
+  const m = most.length
+  let best = Number.POSITIVE_INFINITY
+  for (let face = 0; face < 3 ** m; face++) {
+    const side = Array.from({ length: m }, (_, j) => (Math.floor(face / 3 ** j) % 3) - 1)
+    const free = [...side.keys()].filter((j) => side[j] === 0)
+    // A grain of ridge makes dependent columns independent.
+    const A = free.map((i) => free.map((j) => X.reduce((sum, row) => sum + row[i] * row[j], 0) + (i === j ? 1e-11 : 0)))
+    const b = free.map((i) =>
+      X.reduce((sum, row, r) => sum + row[i] * (y[r] - row.reduce((z, x, j) => z + x * side[j] * most[j], 0)), 0),
+    )
+    const theta = side.map((sign, j) => sign * most[j])
+    eliminate(A, b).forEach((value, k) => {
+      theta[free[k]] = value
+    })
+    if (theta.every((value, j) => Math.abs(value) <= most[j])) best = Math.min(best, error(theta))
+  }
+  return best
+}
+
+/** eta by its formula, from the saved sums and coefficients. */
+function rateOf(tuner: RelaxationTuner): number {
+  const { chebyshev, features: m, omegas } = tuner.state()
+  if (chebyshev === null) throw new Error('expected a Chebyshev state')
+  const { theta, gram, moment, squares, scale, told, most, least, error } = chebyshev
+  const d = omegas.length
+  let rho = 0
+  for (let i = 0; i < d; i++) {
+    let own = squares[i] / scale ** 2
+    for (let j = 0; j < m; j++) {
+      own -= (2 * theta[i][j] * moment[i][j]) / scale
+      for (let k = 0; k < m; k++) own += theta[i][j] * gram[i][j * m + k] * theta[i][k]
+    }
+    rho += own
+  }
+  const alpha = ((Math.PI + (2 / Math.PI) * Math.log(2 * m + 1)) * (most - least)) / (2 * scale * (m + 1))
+  return 2 * told * Math.sqrt((d * told) / (error / scale ** 2 - rho + 2 * alpha ** 2 * told))
+}
+
 describe('linear: relaxationTuner', () => {
-  it("Tsallis-INF's probabilities sum to 1 and fulfil their equation", () => {
+  it("Tsallis-INF's probabilities sum to 1 and fulfil their equation, wherever the search starts", () => {
     check(
       fc.property(
         fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 25 }),
         fc.double({ min: 1e-3, max: 2, noNaN: true }),
-        (losses, eta) => {
-          const p = probabilities(Float64Array.from(losses), eta)
+        fc.double({ min: 0, max: 20, noNaN: true }),
+        (losses, eta, start) => {
+          const least = Math.min(...losses)
+          const p = Float64Array.from(losses, (loss) => eta * (loss - least))
+          normalise(p, start)
           expect(p.reduce((sum, x) => sum + x, 0)).to.be.closeTo(1, 1e-12)
           // losses_i - 2 / (eta √p_i) is the same x for all.
-          const least = Math.min(...losses)
           const x = Array.from(p, (value, i) => losses[i] - least - 2 / (eta * Math.sqrt(value)))
           const size = 1 + Math.max(...losses)
           for (const value of x) expect(Math.abs(value - x[0])).to.be.at.most(1e-6 * (size + 2 / eta))
         },
       ),
     )
+  })
+
+  it('the first rounds of Tsallis-INF: rate 2/√t, losses over the mean cost less 1', () => {
+    const omegas = [1, 1.3, 1.6, 1.9]
+    const tuner = relaxationTuner({ method: 'tsallis-inf', omegas, seed: 5 })
+    const K = [0, 0, 0, 0]
+    const costs: number[] = []
+    for (let t = 1; t <= 40; t++) {
+      const s = t === 1 ? 1 : costs.reduce((sum, cost) => sum + cost, 0) / costs.length - 1
+      // x by bisection over the sum of 4 (eta (K / s - x))^-2.
+      const eta = 2 / Math.sqrt(t)
+      const p = (x: number) => K.map((k) => 4 * (eta * (k / s - x)) ** -2)
+      let [low, high] = [Math.min(...K) / s - (2 * Math.sqrt(4)) / eta, Math.min(...K) / s - 2 / eta]
+      for (let k = 0; k < 200; k++) {
+        const middle = (low + high) / 2
+        if (p(middle).reduce((sum, value) => sum + value, 0) > 1) high = middle
+        else low = middle
+      }
+      const trial = tuner.ask()
+      expect(trial.probability).to.be.closeTo(p(low)[trial.action], 1e-9)
+      const cost = 3 + ((7 * t + trial.action) % 5)
+      K[trial.action] += (cost - 1) / trial.probability
+      costs.push(cost)
+      tuner.tell(trial, cost)
+    }
   })
 
   it('importance weights are unbiased, by enumeration', () => {
@@ -68,6 +138,37 @@ describe('linear: relaxationTuner', () => {
     })
   })
 
+  it('every ask draws anew, by the probabilities', () => {
+    const tuner = relaxationTuner({ method: 'tsallis-inf', omegas: [1, 1.3, 1.6], seed: 12 })
+    const counts = [0, 0, 0]
+    for (let t = 0; t < 3000; t++) {
+      const { action, probability } = tuner.ask()
+      expect(probability).to.be.closeTo(1 / 3, 1e-12)
+      counts[action]++
+    }
+    // Five standard deviations of the binomial distribution.
+    for (const count of counts) expect(Math.abs(count - 1000)).to.be.below(5 * Math.sqrt((3000 * 2) / 9))
+    expect(relaxationTuner({ method: 'tsallis-inf', seed: 13 }).ask()).not.to.deep.equal(
+      relaxationTuner({ method: 'tsallis-inf', seed: 14 }).ask(),
+    )
+  })
+
+  it('a context goes to the bin whose centre is nearest, and to no other', () => {
+    const bins = 4
+    const centres = Array.from({ length: bins }, (_, j) => -1 + (2 * (j + 0.5)) / bins)
+    for (const context of [-1, -0.8, -0.49, 0.2, 0.51, 0.99, 1, 7]) {
+      const tuner = relaxationTuner({ method: 'tsallis-inf-contextual', range, bins })
+      const trial = tuner.ask(context)
+      tuner.tell(trial, 30)
+      const distances = centres.map((centre) => Math.abs(centre - Math.min(1, context)))
+      const nearest = distances.indexOf(Math.min(...distances))
+      tuner.state().tsallis.forEach(({ rounds, told, weighted }, j) => {
+        expect([rounds, told]).to.deep.equal(j === nearest ? [1, 1] : [0, 0])
+        expect(weighted[trial.action]).to.be.closeTo(j === nearest ? 29 / trial.probability : 0, 1e-9)
+      })
+    }
+  })
+
   it('two deterministic arms: the regret grows like a logarithm', () => {
     const tuner = relaxationTuner({ method: 'tsallis-inf', omegas: [1, 1.5], seed: 9 })
     const regret: number[] = []
@@ -87,9 +188,10 @@ describe('linear: relaxationTuner', () => {
     const gram = new Array(m * m).fill(0)
     const moment = new Array(m).fill(0)
     const truth = [0.3, -0.2, 0.1, 0.05, -0.04, 0.02]
+    const phi = new Float64Array(m)
     for (let k = 0; k <= 40; k++) {
       const c = -1 + k / 20
-      const phi = features(c, range, m)
+      fillFeatures(c, range, phi)
       phi.forEach((value, j) => {
         expect(value).to.be.closeTo(Math.cos(j * Math.acos(c)), 1e-12)
       })
@@ -100,33 +202,53 @@ describe('linear: relaxationTuner', () => {
       }
     }
     const theta = new Array(m).fill(0)
-    fitBounded(gram, moment, new Float64Array(m).fill(1), theta)
+    new BoundedFit(m).fit(gram, moment, new Float64Array(m).fill(1), theta)
     theta.forEach((value, j) => {
       expect(value).to.be.closeTo(truth[j], 1e-12)
     })
-    // Where a bound binds: feasible, and no single coordinate can do better.
-    const most = new Float64Array(m).fill(0.1)
-    fitBounded(gram, moment, most, theta)
-    const slope = (j: number) =>
-      moment[j] - theta.reduce((sum: number, x: number, l: number) => sum + gram[j * m + l] * x, 0)
-    theta.forEach((value, j) => {
-      expect(Math.abs(value)).to.be.at.most(0.1)
-      if (Math.abs(value) < 0.1) expect(slope(j)).to.be.closeTo(0, 1e-8)
-      else expect(Math.sign(value) * slope(j)).to.be.at.least(-1e-8)
-    })
+  })
+
+  it('the fit within bounds is the best over all choices of bounds that bind, also of dependent columns', () => {
+    const m = 3
+    const next = randomNormal(8)
+    const uniform = random(9)
+    const fitted = new BoundedFit(m)
+    for (let trial = 0; trial < 400; trial++) {
+      const rows = 1 + (trial % 6)
+      const X = Array.from({ length: rows }, () => [next(), next(), next()])
+      const y = Array.from({ length: rows }, next)
+      const most = Float64Array.from({ length: m }, (_, j) => (trial % 7 === 0 && j === 1 ? 0 : 0.1 + uniform()))
+      const gram = Array.from({ length: m * m }, (_, k) =>
+        X.reduce((sum, row) => sum + row[Math.floor(k / m)] * row[k % m], 0),
+      )
+      const moment = Array.from({ length: m }, (_, j) => X.reduce((sum, row, r) => sum + row[j] * y[r], 0))
+      const error = (theta: number[]) =>
+        X.reduce((sum, row, r) => sum + (row.reduce((z, x, j) => z + x * theta[j], 0) - y[r]) ** 2, 0)
+      const theta = Array.from({ length: m }, next)
+      fitted.fit(gram, moment, most, theta)
+      theta.forEach((value, j) => {
+        expect(Math.abs(value)).to.be.at.most(most[j])
+      })
+      expect(error(theta)).to.be.at.most(bestOnFaces(X, y, most, error) + 1e-9)
+    }
   })
 
   it('inverse-gap weights sum to 1, none but the best above 1/d', () => {
     const tuner = relaxationTuner(all[2])
     play(tuner, all[2], 0, 300)
-    const { chebyshev } = tuner.state()
+    const bandit = new ChebyshevBandit(tuner.state().chebyshev ?? newChebyshev(1, 1), range)
     for (const c of [-1, -0.3, 0.5, 1]) {
-      const { p, predicted } = weigh(chebyshev ?? newChebyshev(1, 1), features(c, range, 6))
+      const p = bandit.weigh(c)
       expect(p.reduce((sum, x) => sum + x, 0)).to.be.closeTo(1, 1e-12)
-      const best = predicted.indexOf(Math.min(...predicted))
+      const best = bandit.predicted.indexOf(Math.min(...bandit.predicted))
       p.forEach((value, i) => {
         if (i !== best) expect(value).to.be.at.most(1 / 20 + 1e-15)
       })
+      // 1 / (d + eta gap): one eta for all.
+      const etas = Array.from(p, (value, i) => (1 / value - 20) / (bandit.predicted[i] - bandit.predicted[best]))
+      for (const eta of etas.filter((_, i) => i !== best && bandit.predicted[i] > bandit.predicted[best] + 1e-6)) {
+        expect(eta).to.be.closeTo(rateOf(tuner), 1e-6 * eta)
+      }
     }
   })
 
@@ -157,50 +279,32 @@ describe('linear: relaxationTuner', () => {
     expect(tuner.state().chebyshev?.most).to.equal(100)
   })
 
-  it('learns omega of SOR on shifted Laplacians: near the best fixed one, and near the optimal one', () => {
-    const N = 10
-    const next = random(5)
-    const normal = randomNormal(6)
-    const tuner = relaxationTuner({ method: 'chebyshev', range: [-0.15, 0.45], seed: 2 })
-    const [indptr, indices, data]: number[][] = [[0], [], []]
-    for (let k = 0; k < N * N; k++) {
-      const near = [
-        k >= N ? k - N : -1,
-        k % N > 0 ? k - 1 : -1,
-        k,
-        k % N < N - 1 ? k + 1 : -1,
-        k + N < N * N ? k + N : -1,
-      ]
-      for (const j of near.filter((value) => value >= 0)) {
-        indices.push(j)
-        data.push(j === k ? 4 : -1)
+  forEachBackend((backend) => {
+    it('learns omega of SOR on shifted Laplacians: near the best fixed one, and near the optimal one', () => {
+      const N = 10
+      const next = random(5)
+      const normal = randomNormal(6)
+      const tuner = relaxationTuner({ method: 'chebyshev', range: [-0.15, 0.45], seed: 2 })
+      const base = toCsr(laplacian(N, N))
+      const totals = { tuner: 0, optimal: 0, fixed: 0 }
+      for (let t = 0; t < 600; t++) {
+        const c = -0.15 + 0.6 * next()
+        const matrix = { ...base, data: Float64Array.from(base.data, (value) => (value > 0 ? value + c : value)) }
+        const b = Float64Array.from({ length: N * N }, normal)
+        const solve = (omega: number) =>
+          sorSync({ matrix, b }, { omega, tolerance: 1e-8, checkSymmetry: false, backend }).iterations
+        const trial = tuner.ask(c)
+        const cost = solve(trial.omega)
+        tuner.tell(trial, cost)
+        if (t < 300) continue
+        const beta = (4 * Math.cos(Math.PI / (N + 1))) / (4 + c)
+        totals.tuner += cost
+        totals.optimal += solve(1 + (beta / (1 + Math.sqrt(1 - beta * beta))) ** 2)
+        totals.fixed += solve(1.6)
       }
-      indptr.push(indices.length)
-    }
-    const totals = { tuner: 0, optimal: 0, fixed: 0 }
-    for (let t = 0; t < 800; t++) {
-      const c = -0.15 + 0.6 * next()
-      const values = Float64Array.from(data, (value) => (value > 0 ? value + c : value))
-      const matrix = {
-        shape: [N * N, N * N] as [number, number],
-        indptr: Int32Array.from(indptr),
-        indices: Int32Array.from(indices),
-        data: values,
-      }
-      const b = Float64Array.from({ length: N * N }, normal)
-      const solve = (omega: number) =>
-        sorSync({ matrix, b }, { omega, tolerance: 1e-8, checkSymmetry: false }).iterations
-      const trial = tuner.ask(c)
-      const cost = solve(trial.omega)
-      tuner.tell(trial, cost)
-      if (t < 400) continue
-      const beta = (4 * Math.cos(Math.PI / (N + 1))) / (4 + c)
-      totals.tuner += cost
-      totals.optimal += solve(1 + (beta / (1 + Math.sqrt(1 - beta * beta))) ** 2)
-      totals.fixed += solve(1.6)
-    }
-    expect(totals.tuner / totals.optimal).to.be.below(1.3)
-    expect(totals.tuner / totals.fixed).to.be.below(1.1)
+      expect(totals.tuner / totals.optimal).to.be.below(1.3)
+      expect(totals.tuner / totals.fixed).to.be.below(1.1)
+    })
   })
 
   it('refuses what is wrong', () => {

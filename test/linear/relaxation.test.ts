@@ -81,6 +81,32 @@ describe('linear: relaxation', () => {
       expect(count(best)).to.be.below(Math.min(count(1), count(1.4), count(1.75)))
     })
 
+    it('a shift c moves the best omega as beta = 4 cos(pi / 11) / (4 + c) says, and one too far down is refused', () => {
+      const grid = laplacian(10, 10)
+      const shifted = (c: number) => toCsr(grid.map((row, i) => row.map((value, j) => (i === j ? value + c : value))))
+      const b = normals(100, 4)
+      for (const c of [-0.1, 0.4]) {
+        const beta = (4 * Math.cos(Math.PI / 11)) / (4 + c)
+        const best = 1 + (beta / (1 + Math.sqrt(1 - beta * beta))) ** 2
+        const matrix = shifted(c)
+        // Below the best omega: rho = (omega beta + √(omega² beta² - 4 (omega - 1)))² / 4.
+        const omega = best - 0.15
+        const rho = (omega * beta + Math.sqrt((omega * beta) ** 2 - 4 * (omega - 1))) ** 2 / 4
+        const { history, iterations } = sorSync({ matrix, b }, { backend, omega, history: true, tolerance: 1e-13 })
+        expect(history![iterations] / history![iterations - 1]).to.be.closeTo(rho, 2e-3)
+        const count = (value: number) => sorSync({ matrix, b }, { backend, omega: value }).iterations
+        expect(count(best)).to.be.below(Math.min(count(best - 0.1), count(best + 0.1)))
+      }
+      // The least eigenvalue of the grid is 8 sin²(pi / 22) = 0.162.
+      const indefinite = { matrix: shifted(-0.2), b }
+      expectError(() => sorSync(indefinite, { backend, omega: 1.5 }), 'ERR_NOT_POSITIVE', /got diverging sweeps/)
+      const preconditioner = { kind: 'ssor', omega: 1.5 } as const
+      expectError(
+        () => conjugateGradientSync({ ...indefinite, preconditioner }, { backend, tolerance: 1e-12 }),
+        'ERR_NOT_POSITIVE',
+      )
+    })
+
     it('the SSOR preconditioner is the inverse of its matrix', () => {
       const b = normals(n, 5)
       for (const omega of [0.8, 1, 1.6]) {

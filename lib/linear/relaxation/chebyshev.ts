@@ -1,3 +1,5 @@
+import { BoundedFit } from './bounded-fit.js'
+
 /** Chebyshev regression of the cost of each action on the context, played by inverse-gap weighting. */
 export interface ChebyshevState {
   told: number
@@ -26,146 +28,130 @@ export function newChebyshev(actions: number, features: number): ChebyshevState 
   }
 }
 
-/** T_j of the context's place in [-1, 1]. */
-export function features(context: number, [low, high]: readonly [number, number], count: number): Float64Array {
-  const x = high > low ? (2 * (context - low)) / (high - low) - 1 : 0
-  const phi = new Float64Array(count)
-  for (let j = 0; j < count; j++) phi[j] = j === 0 ? 1 : j === 1 ? x : 2 * x * phi[j - 1] - phi[j - 2]
-  return phi
+/** φ_j = T_j of the context's place in [-1, 1]. */
+export function fillFeatures(context: number, [low, high]: readonly [number, number], phi: Float64Array): void {
+  const x = (2 * (context - low)) / (high - low) - 1
+  for (let j = 0; j < phi.length; j++) phi[j] = j === 0 ? 1 : j === 1 ? x : 2 * x * phi[j - 1] - phi[j - 2]
 }
 
-const inner = (a: ArrayLike<number>, b: ArrayLike<number>) => {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += a[j] * b[j]
-  return sum
-}
+/** The bandit and its memory: a round allocates nothing, and only what a cost changes is fitted again. */
+export class ChebyshevBandit {
+  /** Of the last context weighed: probabilities, and the predicted cost - 1 over the scale. */
+  readonly probabilities: Float64Array
+  readonly predicted: Float64Array
+  readonly #range: readonly [number, number]
+  readonly #phi: Float64Array
+  readonly #scaled: Float64Array
+  readonly #most: Float64Array
+  readonly #fit: BoundedFit
+  /** Of each action's fit: its sum of squared errors over scale². */
+  readonly #residuals: Float64Array
 
-/** (width of the contexts) × Lipschitz constant is the range of costs. */
-const spread = (state: ChebyshevState) => (state.told > 0 ? state.most - state.least : 0)
-const bound = (state: ChebyshevState, count: number, width: number) =>
-  2 + (4 * width * spread(state) * (1 + Math.log(count))) / ((width || 1) * (state.most || 1))
-
-/** Probabilities and scaled predictions of all actions. */
-export function weigh(state: ChebyshevState, phi: Float64Array): { p: Float64Array; predicted: Float64Array } {
-  const d = state.theta.length
-  const m = phi.length
-  const predicted = Float64Array.from(state.theta, (theta) => inner(theta, phi))
-  const eta = rate(state, d, m)
-  let best = 0
-  for (let i = 1; i < d; i++) if (predicted[i] < predicted[best]) best = i
-  const p = predicted.map((value) => 1 / (d + eta * (value - predicted[best])))
-  p[best] = 0
-  p[best] = Math.max(0, 1 - p.reduce((sum, value) => sum + value, 0))
-  return { p, predicted }
-}
-
-function rate(state: ChebyshevState, d: number, m: number): number {
-  const t = state.told
-  if (t === 0) return 0
-  const alpha = ((Math.PI + (2 / Math.PI) * Math.log(2 * m + 1)) * spread(state)) / (2 * state.scale * (m + 1))
-  let residual = 0
-  for (let i = 0; i < d; i++) residual += residualOf(state, i, m)
-  const regret = Math.max(0, state.error / state.scale ** 2 - residual)
-  const below = regret + 2 * alpha * alpha * t
-  return below > 0 ? 2 * t * Math.sqrt((d * t) / below) : 0
-}
-
-/** Of the fit of action i, in units of the scale. */
-function residualOf(state: ChebyshevState, i: number, m: number): number {
-  const [theta, gram, moment] = [state.theta[i], state.gram[i], state.moment[i]]
-  let quadratic = 0
-  for (let j = 0; j < m; j++) {
-    for (let k = 0; k < m; k++) quadratic += theta[j] * gram[j * m + k] * theta[k]
+  constructor(
+    readonly state: ChebyshevState,
+    range: readonly [number, number],
+  ) {
+    const d = state.theta.length
+    const m = state.theta[0].length
+    this.#range = range
+    this.probabilities = new Float64Array(d)
+    this.predicted = new Float64Array(d)
+    this.#phi = new Float64Array(m)
+    this.#scaled = new Float64Array(m)
+    this.#most = new Float64Array(m)
+    this.#fit = new BoundedFit(m)
+    this.#residuals = Float64Array.from({ length: d }, (_, i) => this.#residualOf(i))
   }
-  return Math.max(0, state.squares[i] / state.scale ** 2 - (2 * inner(theta, moment)) / state.scale + quadratic)
-}
 
-export function learnCost(
-  state: ChebyshevState,
-  {
-    action,
-    phi,
-    predicted,
-    cost,
-    width,
-  }: { action: number; phi: Float64Array; predicted: number; cost: number; width: number },
-): void {
-  const m = phi.length
-  const y = cost - 1
-  state.error += (predicted - y) ** 2
-  state.told++
-  state.least = Math.min(state.least, cost)
-  state.most = Math.max(state.most, cost)
-  for (let j = 0; j < m; j++) {
-    state.moment[action][j] += phi[j] * y
-    for (let k = 0; k < m; k++) state.gram[action][j * m + k] += phi[j] * phi[k]
-  }
-  state.squares[action] += y * y
-  const N = bound(state, m, width)
-  const scale = state.most * N
-  const changed = scale !== state.scale
-  state.scale = scale
-  const most = Float64Array.from({ length: m }, (_, j) => (j === 0 ? 1 / N : (2 * spread(state)) / (scale * j)))
-  for (let i = 0; i < state.theta.length; i++) {
-    if (i === action || (changed && state.gram[i][0] > 0)) {
-      fitBounded(
-        state.gram[i],
-        state.moment[i].map((value) => value / scale),
-        most,
-        state.theta[i],
-      )
+  /** Probabilities of all actions in a context. */
+  weigh(context: number): Float64Array {
+    const { probabilities: p, predicted, state } = this
+    const phi = this.#phi
+    fillFeatures(context, this.#range, phi)
+    const d = p.length
+    let best = 0
+    for (let i = 0; i < d; i++) {
+      const theta = state.theta[i]
+      let sum = 0
+      for (let j = 0; j < phi.length; j++) sum += theta[j] * phi[j]
+      predicted[i] = sum
+      if (sum < predicted[best]) best = i
     }
+    const eta = this.#rate()
+    let rest = 1
+    for (let i = 0; i < d; i++) {
+      if (i === best) continue
+      p[i] = 1 / (d + eta * (predicted[i] - predicted[best]))
+      rest -= p[i]
+    }
+    p[best] = Math.max(0, rest)
+    return p
   }
-}
 
-/** Least squares by normal equations within |θ_j| <= most_j, from θ: exact where the bounds do not bind. */
-export function fitBounded(gram: number[], moment: number[], most: Float64Array, theta: number[]): void {
-  const free = solve(gram, moment)
-  if (free?.every((value, j) => Math.abs(value) <= most[j])) {
-    for (let j = 0; j < theta.length; j++) theta[j] = free[j]
-    return
-  }
-  const m = theta.length
-  for (let j = 0; j < m; j++) theta[j] = Math.max(-most[j], Math.min(most[j], theta[j]))
-  for (let sweep = 0; sweep < 500; sweep++) {
-    let change = 0
+  /** Learns the cost of an action in a context, of which `predicted` was foretold. */
+  learn(action: number, context: number, predicted: number, cost: number): void {
+    const { state } = this
+    const phi = this.#phi
+    const m = phi.length
+    fillFeatures(context, this.#range, phi)
+    const y = cost - 1
+    state.error += (predicted - cost) ** 2
+    state.told++
+    state.least = Math.min(state.least, cost)
+    state.most = Math.max(state.most, cost)
+    const gram = state.gram[action]
+    const moment = state.moment[action]
     for (let j = 0; j < m; j++) {
-      const own = gram[j * m + j]
-      if (own === 0) continue
-      let slope = moment[j]
-      for (let k = 0; k < m; k++) slope -= gram[j * m + k] * theta[k]
-      const next = Math.max(-most[j], Math.min(most[j], theta[j] + slope / own))
-      change = Math.max(change, Math.abs(next - theta[j]))
-      theta[j] = next
+      moment[j] += phi[j] * y
+      for (let k = 0; k < m; k++) gram[j * m + k] += phi[j] * phi[k]
     }
-    if (change <= 1e-13 * most[0]) return
+    state.squares[action] += y * y
+    // (width of the contexts) × (Lipschitz constant) is the range of the costs.
+    const spread = state.most - state.least
+    const N = 2 + (4 * spread * (1 + Math.log(m))) / state.most
+    const scale = state.most * N
+    const isRescaled = scale !== state.scale
+    state.scale = scale
+    this.#most[0] = 1 / N
+    for (let j = 1; j < m; j++) this.#most[j] = (2 * spread) / (scale * j)
+    if (!isRescaled) {
+      this.#refit(action)
+      return
+    }
+    for (let i = 0; i < state.theta.length; i++) if (state.gram[i][0] > 0) this.#refit(i)
   }
-}
 
-/** By Cholesky's factors; undefined if they do not exist to working precision. */
-function solve(gram: number[], moment: number[]): number[] | undefined {
-  const m = moment.length
-  const l = gram.slice()
-  for (let j = 0; j < m; j++) {
-    for (let i = j; i < m; i++) {
-      let sum = l[i * m + j]
-      for (let k = 0; k < j; k++) sum -= l[i * m + k] * l[j * m + k]
-      if (i === j) {
-        if (sum <= 1e-12 * gram[j * m + j] || !(sum > 0)) return undefined
-        l[j * m + j] = Math.sqrt(sum)
-      } else {
-        l[i * m + j] = sum / l[j * m + j]
-      }
+  #refit(i: number): void {
+    const { theta, gram, moment, scale } = this.state
+    const scaled = this.#scaled
+    for (let j = 0; j < scaled.length; j++) scaled[j] = moment[i][j] / scale
+    this.#fit.fit(gram[i], scaled, this.#most, theta[i])
+    this.#residuals[i] = this.#residualOf(i)
+  }
+
+  #residualOf(i: number): number {
+    const { scale, squares } = this.state
+    const [theta, gram, moment] = [this.state.theta[i], this.state.gram[i], this.state.moment[i]]
+    const m = theta.length
+    let sum = squares[i] / scale ** 2
+    for (let j = 0; j < m; j++) {
+      let image = 0
+      for (let k = 0; k < m; k++) image += gram[j * m + k] * theta[k]
+      sum += theta[j] * (image - (2 * moment[j]) / scale)
     }
+    return Math.max(0, sum)
   }
-  const x = moment.slice()
-  for (let i = 0; i < m; i++) {
-    for (let k = 0; k < i; k++) x[i] -= l[i * m + k] * x[k]
-    x[i] /= l[i * m + i]
+
+  /** eta of inverse-gap weighting. */
+  #rate(): number {
+    const { told, most, least, scale, error } = this.state
+    if (told === 0) return 0
+    const d = this.predicted.length
+    const m = this.#phi.length
+    const alpha = ((Math.PI + (2 / Math.PI) * Math.log(2 * m + 1)) * (most - least)) / (2 * scale * (m + 1))
+    let residual = 0
+    for (let i = 0; i < d; i++) residual += this.#residuals[i]
+    const below = Math.max(0, error / scale ** 2 - residual) + 2 * alpha * alpha * told
+    return below > 0 ? 2 * told * Math.sqrt((d * told) / below) : 0
   }
-  for (let i = m - 1; i >= 0; i--) {
-    for (let k = i + 1; k < m; k++) x[i] -= l[k * m + i] * x[k]
-    x[i] /= l[i * m + i]
-  }
-  return x
 }

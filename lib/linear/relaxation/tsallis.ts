@@ -7,56 +7,81 @@ export interface TsallisState {
   total: number
   /** K_i: importance-weighted sums of cost - 1. */
   weighted: number[]
+  /** The u of the last round's probabilities, from which the next round's is searched. */
+  level: number
 }
 
 export function newTsallis(actions: number): TsallisState {
-  return { rounds: 0, told: 0, total: 0, weighted: new Array(actions).fill(0) }
+  return { rounds: 0, told: 0, total: 0, weighted: new Array(actions).fill(0), level: 2 }
 }
 
-/** The probabilities of the next round, which begins. */
-export function begin(state: TsallisState): Float64Array {
-  state.rounds++
-  const mean = state.told > 0 ? state.total / state.told - 1 : 1
-  const scale = mean > 0 ? mean : 1
-  return probabilities(
-    Float64Array.from(state.weighted, (sum) => sum / scale),
-    2 / Math.sqrt(state.rounds),
-  )
+/** One bandit and its memory: a round allocates nothing. */
+export class TsallisInf {
+  /** Of the last round begun. */
+  readonly probabilities: Float64Array
+
+  constructor(readonly state: TsallisState) {
+    this.probabilities = new Float64Array(state.weighted.length)
+  }
+
+  /** Begins a round: its probabilities. */
+  begin(): Float64Array {
+    const { state, probabilities: p } = this
+    state.rounds++
+    const mean = state.told > 0 ? state.total / state.told - 1 : 1
+    const eta = 2 / Math.sqrt(state.rounds)
+    const factor = mean > 0 ? eta / mean : eta
+    const { weighted } = state
+    let least = weighted[0]
+    for (let i = 1; i < p.length; i++) if (weighted[i] < least) least = weighted[i]
+    for (let i = 0; i < p.length; i++) p[i] = factor * (weighted[i] - least)
+    state.level = normalise(p, state.level)
+    return p
+  }
+
+  learn(action: number, probability: number, cost: number): void {
+    const { state } = this
+    state.told++
+    state.total += cost
+    state.weighted[action] += (cost - 1) / probability
+  }
 }
 
-export function learn(state: TsallisState, action: number, probability: number, cost: number): void {
-  state.told++
-  state.total += cost
-  state.weighted[action] += (cost - 1) / probability
-}
+const mostSteps = 200
 
 /**
- * p_i = 4 (eta (losses_i - x))^-2 with the x that makes their sum 1: Newton's steps, kept within min - 2 √d / eta <= x <=
- * min - 2 / eta.
+ * p_i = 4 (eta (K_i - x))^-2 with the x that makes their sum 1, in the place of eta (K_i - min K), the least of which is 0.
+ * With u = eta (min K - x) in [2, 2 √d] the sum falls and is convex: Newton's steps from the `start`, by bisection where they
+ * leave the bracket. Returns u.
  */
-export function probabilities(losses: Float64Array, eta: number): Float64Array {
-  const least = Math.min(...losses)
-  // Counted from the least loss, so that large sums cancel before and not after.
-  let low = (-2 * Math.sqrt(losses.length)) / eta
-  let high = -2 / eta
-  let x = low
-  const p = new Float64Array(losses.length)
-  for (let step = 0; step < 200; step++) {
-    let sum = 0
+export function normalise(p: Float64Array, start: number): number {
+  const d = p.length
+  let low = 2
+  let high = 2 * Math.sqrt(d)
+  let u = Math.min(high, Math.max(low, start))
+  let sum = 0
+  for (let step = 0; step < mostSteps; step++) {
+    sum = 0
     let slope = 0
-    for (let i = 0; i < p.length; i++) {
-      const root = 2 / (eta * (losses[i] - least - x))
-      p[i] = root * root
-      sum += p[i]
-      slope += p[i] * root
+    for (let i = 0; i < d; i++) {
+      const root = 2 / (p[i] + u)
+      const square = root * root
+      sum += square
+      slope += square * root
     }
-    if (Math.abs(sum - 1) <= 4e-16 * p.length) break
-    if (sum > 1) high = x
-    else low = x
-    const next = x - (sum - 1) / (eta * slope)
-    if (next === x || high <= low) break
-    x = next > low && next < high ? next : (low + high) / 2
+    if (Math.abs(sum - 1) <= 4e-16 * d) break
+    if (sum > 1) low = u
+    else high = u
+    let next = u + (sum - 1) / slope
+    if (next === u) break
+    if (!(next >= low && next <= high)) next = (low + high) / 2
+    if (next === u) break
+    u = next
   }
-  const sum = p.reduce((total, value) => total + value, 0)
-  return p.map((value) => value / sum)
+  const over = 1 / sum
+  for (let i = 0; i < d; i++) {
+    const root = 2 / (p[i] + u)
+    p[i] = root * root * over
+  }
+  return u
 }

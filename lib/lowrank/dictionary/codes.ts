@@ -28,6 +28,9 @@ export function checkCodeOptions(options: CodeOptions, n: number, others: Readon
   return { shaping: options.keep === undefined ? 'threshold' : 'keep', keep, threshold, scale: 1 }
 }
 
+/** The coding that leaves every coefficient. */
+export const allCoefficients = (n: number) => checkCodeOptions({}, n)
+
 /** The job that writes the samples' coefficients in the columns of w. */
 export function codesJob(samples: Samples, n: number, w: Float64Array, coding: Coding, threads: number): CodesJob {
   const { data, rows } = samples
@@ -38,6 +41,10 @@ export function codesJob(samples: Samples, n: number, w: Float64Array, coding: C
 /** A vector for a vector, a matrix for a matrix. */
 export function codesResult({ out, rows, n }: CodesJob, single: boolean): FloatArray | NdArray<FloatArray> {
   return single ? out : { data: out, shape: [rows, n] }
+}
+
+export function dataOf(codes: FloatArray | NdArray<FloatArray>): FloatArray {
+  return 'shape' in codes ? codes.data : codes
 }
 
 /** The orthogonal matrix nearest to a relaxed one. */

@@ -106,3 +106,6 @@ function checkRows(data: FloatArray, rows: number, rules: SampleRules): Omit<Sam
 export function square(data: Float64Array, n: number): NdArray {
   return { data, shape: [n, n] }
 }
+
+/** A power of two near the magnitude. */
+export const unitOf = (largest: number) => (largest > 0 ? 2 ** Math.max(-900, Math.round(Math.log2(largest))) : 1)

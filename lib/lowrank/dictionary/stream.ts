@@ -1,8 +1,8 @@
 import type { Control } from '../../backend/kernels.js'
 import { ExtremaError } from '../../core/errors.js'
 import { describe } from '../../core/options.js'
-import type { DictionaryUpdate } from '../online-dictionary.js'
 import type { SampleBatch, Samples } from './samples.js'
+import type { DictionaryUpdate } from './update.js'
 
 interface Following {
   n: number
