@@ -29,7 +29,10 @@ export interface CompletionOptions extends SolverOptions {
   solver?: CompletionSolver
   /** The iteration of `solver: 'sketched'`. Default `'cg'`. */
   iteration?: 'cg' | 'heavy-ball'
-  /** The sketch of `'sketched'` and `'gradient'`. Default `'sparse-sign'` with eight nonzeros a column. */
+  /**
+   * The sketch of `'sketched'` and `'gradient'`: `'sparse-sign'` with eight nonzeros a column (default), `'count-sketch'` with
+   * one, `'gaussian'`, or `'srht'`, a subsampled randomized Hadamard transform.
+   */
   sketch?: CompletionSketch
   /**
    * Its rows. Default 4 times the rank, 8 times for `'heavy-ball'`, 16 times for `'gradient'`, which diverges up to about 12

@@ -93,6 +93,7 @@ const solvers: CompletionOptions[] = [
   { rank: 4, solver: 'sketched' },
   { rank: 4, solver: 'sketched', sketch: 'gaussian', iteration: 'heavy-ball' },
   { rank: 4, solver: 'sketched', sketch: 'count-sketch', repeats: 3 },
+  { rank: 4, solver: 'sketched', sketch: 'srht' },
   { rank: 4, solver: 'gradient', sketchRows: 40, innerTolerance: 1e-9 },
   { rank: 4, solver: 'exact', initialization: 'random' },
   { rank: 4, solver: 'exact', incoherence: 3 },
@@ -109,6 +110,25 @@ describe('lowrank: completeMatrix', () => {
         expect(errorOf(data, solution), JSON.stringify(options)).to.be.below(1e-10)
         expect(solution.trainRmse).to.be.below(1e-10)
         expect(solution.backend).to.equal(backend)
+      }
+    })
+
+    it('the heavy ball on a sketch takes the steps that theory says, whatever the weights', () => {
+      // 90 and 120 regressors of four unknowns each, a few of which outweigh all others.
+      const data = planted(120, 90, { values: [1, 0.8, 0.6, 0.5], noise: 0.3, seed: 31 })
+      const next = random(32)
+      const weights = data.problem.values.map(() => 10 ** (4 * next() - 2))
+      for (const sketch of ['sparse-sign', 'gaussian', 'srht'] as const) {
+        const { diverged, innerIterations } = completeMatrixSync(
+          { ...data.problem, weights },
+          {
+            ...{ rank: 4, solver: 'sketched', iteration: 'heavy-ball', sketch, sketchRows: 64, backend },
+            ...{ innerTolerance: 1e-8, maxIterations: 2 },
+          },
+        )
+        // The error falls by √(k / s) = 1/4 a step: 1e-8 after 13.3.
+        expect(diverged, sketch).to.equal(0)
+        expect(innerIterations, sketch).to.be.within(8, 17)
       }
     })
 

@@ -5,8 +5,6 @@
 
 #include "lowrank/completion/dense.h"
 #include "lowrank/completion/rows.h"
-#include "random/philox.h"
-#include "random/random.h"
 
 namespace extrema::lowrank {
 
@@ -16,10 +14,9 @@ namespace {
 constexpr double kLeastPivot = 1e-9;
 constexpr double kDeficient = 1e-12;
 constexpr size_t kSlice = size_t{1} << 16;  // rows between two looks at the monitor
-constexpr size_t kNonzeros = 8;             // of a column of the sparse sign sketch
-constexpr int kNumberBits = 20;    // of the number of the half step in a counter; the repeat is above
-constexpr double kGrowth = 10;     // of the gradient's norm: diverged
-constexpr double kRefined = 1e-8;  // below this tolerance the gradient is computed afresh at the end
+constexpr int kNumberBits = 20;             // of the half step's number in a sketch's; the repeat is above
+constexpr double kGrowth = 10;              // of the gradient's norm: diverged
+constexpr double kRefined = 1e-8;           // below this tolerance the gradient is computed afresh at the end
 
 double dot(const double* x, const double* y, size_t n) {
   double sum = 0;
@@ -62,8 +59,8 @@ Regression::Regression(const HalfStep& step, size_t longest, const Monitor& moni
       work_(std::max(2 * step.rank * step.rank + 5 * step.rank, step.repeats)),
       sketch_((step.sketchRows + step.rank) * pitch_),
       solutions_(step.repeats * pitch_),
-      normals_(step.sketchRows),
-      row_(pitch_) {}
+      row_(pitch_),
+      random_(step.sketch, step.sketchRows, longest, monitor) {}
 
 // Targets and weights of a line; returns its number of entries.
 size_t Regression::load(size_t line) {
@@ -203,37 +200,9 @@ bool Regression::drawSketch(size_t line, uint32_t repeat) {
   const HalfStep& step = *step_;
   const size_t rows = step.sketchRows;
   sketch_.clear();
-  if (step.sketch == Sketch::gaussian) {
-    const double scale = 1 / std::sqrt(static_cast<double>(rows));
-    for (size_t e = 0; e < count_; e++) {
-      const uint32_t counter[4] = {0, static_cast<uint32_t>(line), step.number | repeat << kNumberBits,
-                                   0x80000000u | static_cast<uint32_t>(e)};
-      fillNormal(step.key, counter, normals_.data(), rows);
-      const double root = (weighted_ ? std::sqrt(weights_[e]) : 1) * scale;
-      const double* row = step.features + static_cast<size_t>(index_[e]) * pitch_;
-      for (size_t i = 0; i < rows; i++) addScaled(root * normals_[i], row, &sketch_[i * pitch_], pitch_);
-      if (e % 4096 == 0 && monitor_.cancelled()) return true;
-    }
-  } else {
-    // One nonzero in each of `parts` equal ranges of rows.
-    const size_t parts = step.sketch == Sketch::countSketch ? 1 : std::min(kNonzeros, rows);
-    const double scale = 1 / std::sqrt(static_cast<double>(parts));
-    for (size_t e = 0; e < count_; e++) {
-      const uint32_t counter[4] = {static_cast<uint32_t>(e), static_cast<uint32_t>(line),
-                                   step.number | repeat << kNumberBits, 0};
-      uint32_t block[4];
-      philox(step.key, counter, block);
-      const double root = (weighted_ ? std::sqrt(weights_[e]) : 1) * scale;
-      const double* row = step.features + static_cast<size_t>(index_[e]) * pitch_;
-      for (size_t part = 0; part < parts; part++) {
-        const uint32_t half = block[part / 2] >> (part % 2 * 16) & 0xffff;
-        const size_t from = rows * part / parts, to = rows * (part + 1) / parts;
-        const size_t at = from + ((half >> 1) * (to - from) >> 15);
-        addScaled((half & 1) == 0 ? root : -root, row, &sketch_[at * pitch_], pitch_);
-      }
-      if (e % kSlice == 0 && monitor_.cancelled()) return true;
-    }
-  }
+  random_.add({step.features, pitch_, index_, weighted_ ? weights_.data() : nullptr, count_}, step.key,
+              static_cast<uint32_t>(line), step.number | repeat << kNumberBits, sketch_.data());
+  if (monitor_.cancelled()) return true;
   for (size_t c = 0; c < rank_; c++) sketch_[(rows + c) * pitch_ + c] = std::sqrt(step.ridge[c]);
   triangularize(sketch_.data(), rows + rank_, pitch_, rank_, row_.data());
   double largest = 0, least = INFINITY;

@@ -4,12 +4,12 @@
 
 #include "core/monitor.h"
 #include "lowrank/completion/observations.h"
+#include "lowrank/completion/row-sketch.h"
 
 namespace extrema::lowrank {
 
 enum class Solver { inexact, exact, sketched, gradient };
 enum class Inner { cg, heavyBall, gradient };
-enum class Sketch { sparseSign, countSketch, gaussian };
 
 // The regressions of one half step, a line each:
 //   min over x of  sum_e w_e (b_e - a_e · x)² + sum_c ridge_c x_c² (+ xᵀ base x)
@@ -77,7 +77,8 @@ class Regression {
   bool weighted_ = false;
   double targetNorm_ = 0, weight_ = 0;
   Aligned<double> target_, weights_, gram_, block_, s_, z_, p_, y_, last_, diagonal_, work_, sketch_,
-      solutions_, normals_, row_;
+      solutions_, row_;
+  RowSketch random_;
 };
 
 }  // namespace extrema::lowrank
