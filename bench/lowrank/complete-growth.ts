@@ -1,0 +1,99 @@
+import { type CompletionOptions, completeMatrix } from '../../lib/lowrank/index.js'
+import type { Context, Report } from '../lib/benchmark.js'
+import { plantedRatings, type Ratings } from '../lib/ratings.js'
+import type { Cell } from '../lib/table.js'
+import { atLeast, atMost, type Target } from '../lib/target.js'
+import { median } from '../lib/timing.js'
+
+export const description =
+  'Matrix completion: how the time of an iteration grows with the observations and with the rank.'
+
+const regularization = 1
+
+/** Milliseconds of an iteration, free of ordering the entries and of the start. */
+async function perIteration(data: Ratings, options: CompletionOptions, repetitions: number): Promise<number> {
+  const time = async (maxIterations: number) => {
+    const given = { initialization: 'random', ...options, tolerance: 0, maxIterations, backend: 'native' } as const
+    return (await completeMatrix(data, given)).elapsed
+  }
+  const many = 5
+  await time(1)
+  const few: number[] = []
+  const more: number[] = []
+  for (let k = 0; k < repetitions; k++) {
+    few.push(await time(1))
+    more.push(await time(1 + many))
+  }
+  return Math.max(1e-3, (median(more) - median(few)) / many)
+}
+
+/** Of log y against log x, by least squares. */
+function slope(x: number[], y: number[]): number {
+  const [a, b] = [x.map(Math.log), y.map(Math.log)]
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const [p, q] = [mean(a), mean(b)]
+  const above = a.reduce((sum, value, k) => sum + (value - p) * (b[k] - q), 0)
+  return above / a.reduce((sum, value) => sum + (value - p) ** 2, 0)
+}
+
+export async function run({ quick, threads, log }: Context): Promise<Report> {
+  const repetitions = quick ? 1 : 5
+  const targets: Target[] = []
+  const rank = 20
+  const [m, n] = quick ? [1118, 559] : [5000, 2500]
+
+  const solvers: [name: string, CompletionOptions][] = [
+    ['exact', { rank, regularization, threads, solver: 'exact' }],
+    ['inexact, three steps', { rank, regularization, threads, solver: 'inexact', innerTolerance: 0 }],
+    ['inexact', { rank, regularization, threads, solver: 'inexact' }],
+  ]
+
+  log('growth with the observations')
+  const counts = [1, 2, 4, 8].map((times) => (quick ? 50_000 : 500_000) * times)
+  const byCount = counts.map(() => [] as number[])
+  for (const [c, count] of counts.entries()) {
+    const data = plantedRatings(m, n, rank, count, 0.1)
+    for (const [, options] of solvers) byCount[c].push(await perIteration(data, options, repetitions))
+  }
+  const growth: Cell[][] = []
+  for (const [at, [name]] of solvers.entries()) {
+    const times = byCount.map((row) => row[at])
+    const s = slope(counts, times)
+    growth.push([name, ...times, s])
+    // The schedule of the third takes more steps the smaller the error is: not the same work.
+    if (at < 2) targets.push(atMost(`|slope in the observations − 1|, ${name}`, Math.max(1e-6, Math.abs(s - 1)), 0.1))
+  }
+
+  log('growth with the rank')
+  const ranks = quick ? [10, 20, 40, 80] : [10, 20, 30, 40, 60, 80, 160]
+  const size = quick ? 600 : 2000
+  const dense = plantedRatings(size, size, 10, quick ? 300_000 : 3_000_000, 0.1)
+  const byRank: Cell[][] = []
+  const slopes: number[] = []
+  for (const [name, options] of solvers) {
+    const times: number[] = []
+    for (const k of ranks) times.push(await perIteration(dense, { ...options, rank: k }, quick ? 1 : 3))
+    const large = ranks.filter((k) => k >= 40).length
+    slopes.push(slope(ranks.slice(-large), times.slice(-large)))
+    byRank.push([name, ...times, slopes.at(-1) as number])
+  }
+  targets.push(atLeast('slope in the rank from 40 on, exact (2 in theory)', slopes[0], 1.7))
+  targets.push(atMost('slope in the rank from 40 on, inexact, three steps (1 in theory)', slopes[1], 1.3))
+
+  return {
+    tables: [
+      {
+        title: `Milliseconds per iteration by observations, ${m} × ${n}, rank ${rank}`,
+        columns: ['solver', ...counts.map((count) => `${count / 1000}k observed`), 'slope'],
+        rows: growth,
+      },
+      {
+        title: `Milliseconds per iteration by rank, ${dense.shape.join(' × ')}, ${dense.values.length} observed`,
+        note: `Slope from k = 40 on. ${Math.round(dense.values.length / size)} observations a line: Cholesky's method is at most 4 % of the exact half step's operations.`,
+        columns: ['solver', ...ranks.map((k) => `k = ${k}`), 'slope'],
+        rows: byRank,
+      },
+    ],
+    targets,
+  }
+}
