@@ -19,6 +19,8 @@ const script = fileURLToPath(new URL('../peer/als.py', import.meta.url))
 const python = process.env.EXTREMA_BENCH_PYTHON ?? '/usr/bin/python3'
 const rank = 20
 const regularization = 1
+/** The peer is done at so many times our held-out error. */
+const near = 1.005
 
 interface Answer {
   numpy: string
@@ -75,7 +77,7 @@ async function iterationCounts(k: number, share: number, condition: number, thre
 }
 
 export async function run({ quick, threads, log }: Context): Promise<Report> {
-  const repetitions = quick ? 1 : 3
+  const repetitions = quick ? 1 : 2
   const targets: Target[] = []
   const [m, n, observed] = quick ? [4472, 2236, 500_000] : [20_000, 10_000, 10_000_000]
 
@@ -89,11 +91,14 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   const ours = []
   for (const options of solvers) {
     const times: number[] = []
-    let solution = await completeMatrix(noisy, { ...options, tolerance: 1e-3, threads, backend: 'native' })
-    for (let k = 0; k < repetitions; k++) {
-      solution = await completeMatrix(noisy, { ...options, tolerance: 1e-3, threads, backend: 'native' })
+    const solve = () => completeMatrix(noisy, { ...options, tolerance: 1e-3, threads, backend: 'native' })
+    let solution = await solve()
+    times.push(solution.elapsed)
+    for (let k = 1; k < repetitions; k++) {
+      solution = await solve()
       times.push(solution.elapsed)
     }
+    log(`${options.solver}: ${Math.round(median(times))} ms, ${solution.iterations} iterations`)
     const predicted = solution.predict(noisy.held.rows, noisy.held.columns)
     let squares = 0
     for (let k = 0; k < predicted.length; k++) squares += (predicted[k] - noisy.held.values[k]) ** 2
@@ -107,8 +112,8 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   }
   const peers = (Object.keys(ways) as Way[]).map((way) => {
     log(`NumPy, ${ways[way]}`)
-    const answer = askPeer(way, noisy, 1.001 * worst, threads)
-    if (!(answer.rmse <= 1.001 * worst)) throw new Error(`NumPy (${way}) ended at ${answer.rmse}, not at ${worst}`)
+    const answer = askPeer(way, noisy, near * worst, threads)
+    if (!(answer.rmse <= near * worst)) throw new Error(`NumPy (${way}) ended at ${answer.rmse}, not at ${worst}`)
     return { name: `NumPy ${answer.numpy}, ${ways[way]}`, ...answer }
   })
   const best = Math.min(...peers.map(({ seconds }) => seconds))
@@ -164,7 +169,7 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
     tables: [
       {
         title: `Planted rank ${rank}, ${m} × ${n}, ${observed} observed, noise 0.1`,
-        note: 'Whole solves: ordering the entries, the start, the iterations. The peers stop at our held-out error (the larger one, + 0.1 %).',
+        note: 'Whole solves: ordering the entries, the start, the iterations. The peers stop when they are within 0.5 % of our held-out error, the larger one.',
         columns: ['', 'milliseconds', 'iterations', 'held-out RMSE', 'best peer / this'],
         rows: race,
       },

@@ -13,6 +13,7 @@ namespace {
 // Below this pivot the normal equations have lost too many digits.
 constexpr double kLeastPivot = 1e-9;
 constexpr double kDeficient = 1e-12;
+constexpr double kLeastRest = 1e-3;  // of the squares of the targets: below, a rest by subtraction is inexact
 constexpr size_t kSlice = size_t{1} << 16;  // rows between two looks at the monitor
 constexpr int kNumberBits = 20;             // of the half step's number in a sketch's; the repeat is above
 constexpr double kGrowth = 10;              // of the gradient's norm: diverged
@@ -113,6 +114,7 @@ double Regression::solve(const HalfStep& step, size_t line, double* x, bool rest
     std::fill_n(x, rank_, 0.0);
     return 0;
   }
+  rest_ = -1;
   if (step.nonNegative) {
     nonNegative(x, counts);
   } else if (step.solver == Solver::exact) {
@@ -124,7 +126,8 @@ double Regression::solve(const HalfStep& step, size_t line, double* x, bool rest
   } else {
     sketched(line, x, counts);
   }
-  return rest ? pass(x, true, nullptr) : 0;
+  if (!rest) return 0;
+  return rest_ >= 0 ? rest_ : pass(x, true, nullptr);
 }
 
 void Regression::gram() {
@@ -134,13 +137,30 @@ void Regression::gram() {
             target_.data() + from, weighted_ ? weights_.data() + from : nullptr, gram_.data(), block_.data());
 }
 
+// sum ridge x²
+double Regression::penalty(const double* x) const {
+  double sum = 0;
+  for (size_t c = 0; c < rank_; c++) sum += step_->ridge[c] * x[c] * x[c];
+  return sum;
+}
+
+// A rest that came by subtraction from `from`, unless the digits cancel.
+void Regression::setRest(double rest, double from) {
+  if (rest > kLeastRest * from) rest_ = rest;
+}
+
 void Regression::exact(double* x, Counts& counts) {
   const bool free = step_->ridge[0] == 0;
   if (free && count_ < rank_) return direct(x, counts);
   gram();
   counts.steps++;
-  if (solveGram(gram_.data(), pitch_, rank_, step_->ridge, free ? kLeastPivot : 0, x)) return;
-  direct(x, counts);
+  if (!solveGram(gram_.data(), pitch_, rank_, step_->ridge, free ? kLeastPivot : 0, x))
+    return direct(x, counts);
+  // bᵀ b - hᵀ (G + ridge)⁻¹ h, whose second term is the square of what forward substitution made of h.
+  const double whole = targetNorm_ * targetNorm_;
+  double least = whole;
+  for (size_t c = 0; c < rank_; c++) least -= gram_[c * pitch_ + rank_] * gram_[c * pitch_ + rank_];
+  setRest(least - penalty(x), whole);
 }
 
 void Regression::nonNegative(double* x, Counts& counts) {
@@ -301,17 +321,18 @@ void Regression::conjugate(double* x, bool sketched, Counts& counts) {
   const int rounds = sketched && step.tolerance <= kRefined ? 2 : 1;
   size_t count = 0;
   for (int round = 0; round < rounds; round++) {
-    gradient(x);
+    const double start = gradient(x) + penalty(x);
+    double fallen = 0;
     double squares = precondition(sketched);
     std::copy_n(z_.data(), pitch_, p_.data());
     while (count < step.mostSteps) {
       if (squares == 0 || (count > 0 && reached(std::sqrt(squares))) || monitor_.cancelled()) break;
       y_.clear();
-      double curvature = pass(p_.data(), false, y_.data());  // y = -Aᵀ W A p
-      for (size_t c = 0; c < rank_; c++) curvature += step.ridge[c] * p_[c] * p_[c];
+      const double curvature = pass(p_.data(), false, y_.data()) + penalty(p_.data());  // y = -Aᵀ W A p
       if (!(curvature > 0)) break;
       count++;
       const double alpha = squares / curvature;
+      fallen += alpha * squares;
       for (size_t c = 0; c < rank_; c++) {
         x[c] += alpha * p_[c];
         s_[c] += alpha * (y_[c] - step.ridge[c] * p_[c]);
@@ -321,6 +342,7 @@ void Regression::conjugate(double* x, bool sketched, Counts& counts) {
       squares = next;
       for (size_t c = 0; c < rank_; c++) p_[c] = z_[c] + beta * p_[c];
     }
+    if (!sketched) setRest(start - fallen - penalty(x), start);
   }
   counts.steps += static_cast<double>(count);
 }

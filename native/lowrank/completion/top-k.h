@@ -1,10 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/monitor.h"
 
 namespace extrema::lowrank {
+
+// Columns whose scores are computed together, and the room for their bounds: some numbers of which each score
+// is at most one.
+constexpr size_t kPanel = 64, kBounds = 16;
 
 // The k best columns for each of some rows by u·v + bias of the column, best first.
 struct TopK {
