@@ -1,7 +1,7 @@
 # Alternating least squares as it is written with NumPy, all regressions of a half step solved together. Their Gram
 # matrices by BLAS, either line by line, or for all lines at once from the dense matrix of what was observed.
 # Arguments: lines or dense; a folder with rows, columns (int32), values (float64), and the same of the held-out entries;
-# m, n, rank, regularization, the held-out error to stop at, most iterations. Prints JSON.
+# m, n, rank, regularization, the held-out error to stop at, most seconds. Prints JSON.
 import json
 import sys
 import time
@@ -11,8 +11,8 @@ import scipy
 from scipy.sparse import csr_matrix
 
 way, folder, m, n, rank, regularization, target, most = sys.argv[1:9]
-m, n, rank, most = int(m), int(n), int(rank), int(most)
-regularization, target = float(regularization), float(target)
+m, n, rank = int(m), int(n), int(rank)
+regularization, target, most = float(regularization), float(target), float(most)
 
 
 def read(name, dtype):
@@ -65,8 +65,8 @@ start = time.perf_counter()
 half_step, by_row, by_column = by_lines() if way == "lines" else by_products()
 u = np.random.default_rng(0).standard_normal((m, rank))
 history = []
-measuring = 0
-for iteration in range(most):
+measuring = elapsed = 0
+while elapsed < most:
     v = half_step(by_column, u)
     u = half_step(by_row, v)
     elapsed = time.perf_counter() - start - measuring

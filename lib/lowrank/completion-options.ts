@@ -22,7 +22,7 @@ export interface CompletionOptions extends SolverOptions {
   regularization?: number
   /**
    * How the regressions of a half step are solved. `'exact'`: normal equations, O(observations k²), the default up to rank
-   * 64. `'inexact'`: a few warm-started steps of conjugate gradients, O(observations k), the default above. `'sketched'`: to
+   * 10. `'inexact'`: a few warm-started steps of conjugate gradients, O(observations k), the default above. `'sketched'`: to
    * any accuracy by iteration on A R⁻¹ with R from a random sketch. `'gradient'`: the same by plain gradient steps, as the
    * paper analyses it; it falls back to conjugate gradients where it diverges.
    */
@@ -80,8 +80,8 @@ const names: ReadonlySet<string> = new Set([
   ...['validation', 'patience', 'seed', 'tolerance', 'maxIterations', ...runNames],
 ])
 
-/** Up to this rank normal equations are the quicker: measured, see docs/lowrank.md. */
-const exactRank = 64
+/** Above this rank conjugate gradients are the quicker: measured, see docs/lowrank.md. */
+const exactRank = 10
 
 export interface CheckedOptions {
   settings: CompletionSettings

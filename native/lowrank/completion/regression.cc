@@ -50,7 +50,7 @@ Regression::Regression(const HalfStep& step, size_t longest, const Monitor& moni
       target_(longest),
       weights_(longest),
       gram_(gramRows(step.rank) * pitchOf(step.rank)),
-      block_(std::max(kBlock, step.rank) * pitchOf(step.rank) + step.rank * pitchOf(step.rank)),
+      block_(std::max(gatheredRows(step.rank), std::max(kBlock, step.rank) + step.rank) * pitchOf(step.rank)),
       s_(pitch_),
       z_(pitch_),
       p_(pitch_),

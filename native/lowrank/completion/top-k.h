@@ -7,9 +7,9 @@
 
 namespace extrema::lowrank {
 
-// Columns whose scores are computed together, and the room for their bounds: some numbers of which each score
-// is at most one.
-constexpr size_t kPanel = 64, kBounds = 16;
+// Columns whose scores are computed together, and the most lanes of a vector of scores. 4 rows and 3 vectors
+// at a time keep 16 registers busy.
+constexpr size_t kPanel = 48, kMostLanes = 16;
 
 // The k best columns for each of some rows by u·v + bias of the column, best first.
 struct TopK {
