@@ -4,7 +4,7 @@ import type { Kernel } from './kernels.js'
 /** In the order of the native enumerations. */
 export const completionSolvers = ['inexact', 'exact', 'sketched', 'gradient'] as const
 export const innerMethods = ['cg', 'heavy-ball', 'gradient'] as const
-export const completionSketches = ['sparse-sign', 'count-sketch', 'gaussian'] as const
+export const completionSketches = ['sparse-sign', 'count-sketch', 'gaussian', 'srht'] as const
 export type CompletionSolver = (typeof completionSolvers)[number]
 export type InnerMethod = (typeof innerMethods)[number]
 export type CompletionSketch = (typeof completionSketches)[number]

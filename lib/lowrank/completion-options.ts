@@ -22,14 +22,17 @@ export interface CompletionOptions extends SolverOptions {
   regularization?: number
   /**
    * How the regressions of a half step are solved. `'exact'`: normal equations, O(observations k²), the default up to rank
-   * 64. `'inexact'`: a few warm-started steps of conjugate gradients, O(observations k), the default above. `'sketched'`: to
+   * 10. `'inexact'`: a few warm-started steps of conjugate gradients, O(observations k), the default above. `'sketched'`: to
    * any accuracy by iteration on A R⁻¹ with R from a random sketch. `'gradient'`: the same by plain gradient steps, as the
    * paper analyses it; it falls back to conjugate gradients where it diverges.
    */
   solver?: CompletionSolver
   /** The iteration of `solver: 'sketched'`. Default `'cg'`. */
   iteration?: 'cg' | 'heavy-ball'
-  /** The sketch of `'sketched'` and `'gradient'`. Default `'sparse-sign'` with eight nonzeros a column. */
+  /**
+   * The sketch of `'sketched'` and `'gradient'`: `'sparse-sign'` with eight nonzeros a column (default), `'count-sketch'` with
+   * one, `'gaussian'`, or `'srht'`, a subsampled randomized Hadamard transform.
+   */
   sketch?: CompletionSketch
   /**
    * Its rows. Default 4 times the rank, 8 times for `'heavy-ball'`, 16 times for `'gradient'`, which diverges up to about 12
@@ -77,8 +80,8 @@ const names: ReadonlySet<string> = new Set([
   ...['validation', 'patience', 'seed', 'tolerance', 'maxIterations', ...runNames],
 ])
 
-/** Up to this rank normal equations are the quicker: measured, see docs/lowrank.md. */
-const exactRank = 64
+/** Above this rank conjugate gradients are the quicker: measured, see docs/lowrank.md. */
+const exactRank = 10
 
 export interface CheckedOptions {
   settings: CompletionSettings

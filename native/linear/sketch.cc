@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/aligned.h"
+#include "linear/hadamard.h"
 #include "linear/matrix.h"
 #include "linear/panels.h"
 #include "linear/scatter.h"
@@ -113,21 +114,6 @@ void applyGaussianTransposed(Team& team, const Sketch& sketch, const double* y, 
 // --- Subsampled randomized Hadamard transform
 
 constexpr size_t kHadamardColumns = 8;  // transformed at once: a row is a cache line
-
-size_t powerOfTwo(size_t n) {
-  size_t power = 1;
-  while (power < n) power *= 2;
-  return power;
-}
-
-// x (rows x width) <- H x, H_ij = (-1)^(bits of i & j). Depth first, so that small parts stay in cache.
-void hadamard(double* x, size_t rows, size_t width, const Monitor& monitor) {
-  if (rows == 1 || monitor.cancelled()) return;
-  const size_t half = rows / 2;
-  hadamard(x, half, width, monitor);
-  hadamard(x + half * width, half, width, monitor);
-  butterfly(x, x + half * width, half * width);
-}
 
 double signAt(const Sketch& sketch, size_t j) { return (wordAt(sketch.key, j).low & 1) != 0 ? -1 : 1; }
 

@@ -31,6 +31,33 @@ function whole({ shape: [m, n], predict }: CompletionSolution, solution: Complet
 }
 const matrixOf = (solution: CompletionSolution) => whole(solution, solution)
 
+/** The sine of the angle between the column space of u and that of orthonormal vectors: how far they are from its span. */
+function sineOf(vectors: number[][], { u }: CompletionSolution): number {
+  const [m, k] = u.shape
+  // Gram and Schmidt's method on the columns of u.
+  const basis: number[][] = []
+  for (let c = 0; c < k; c++) {
+    let column = Array.from({ length: m }, (_, i) => u.data[i * k + c])
+    for (const other of [...basis, ...basis]) {
+      const part = other.reduce((sum, x, i) => sum + x * column[i], 0)
+      column = column.map((x, i) => x - part * other[i])
+    }
+    const norm = Math.hypot(...column)
+    basis.push(column.map((x) => x / norm))
+  }
+  // Frobenius norm of what the span of u misses: at least the sine, at most √k of it.
+  let missed = 0
+  for (const vector of vectors) {
+    let rest = vector
+    for (const other of [...basis, ...basis]) {
+      const part = other.reduce((sum, x, i) => sum + x * rest[i], 0)
+      rest = rest.map((x, i) => x - part * other[i])
+    }
+    missed += rest.reduce((sum, x) => sum + x * x, 0)
+  }
+  return Math.sqrt(missed)
+}
+
 /** How far the factors are from a minimum of the objective, by its gradient written out over all cells. */
 function stationarity(
   solution: CompletionSolution,
@@ -93,6 +120,7 @@ const solvers: CompletionOptions[] = [
   { rank: 4, solver: 'sketched' },
   { rank: 4, solver: 'sketched', sketch: 'gaussian', iteration: 'heavy-ball' },
   { rank: 4, solver: 'sketched', sketch: 'count-sketch', repeats: 3 },
+  { rank: 4, solver: 'sketched', sketch: 'srht' },
   { rank: 4, solver: 'gradient', sketchRows: 40, innerTolerance: 1e-9 },
   { rank: 4, solver: 'exact', initialization: 'random' },
   { rank: 4, solver: 'exact', incoherence: 3 },
@@ -109,6 +137,25 @@ describe('lowrank: completeMatrix', () => {
         expect(errorOf(data, solution), JSON.stringify(options)).to.be.below(1e-10)
         expect(solution.trainRmse).to.be.below(1e-10)
         expect(solution.backend).to.equal(backend)
+      }
+    })
+
+    it('the heavy ball on a sketch takes the steps that theory says, whatever the weights', () => {
+      // 90 and 120 regressors of four unknowns each, a few of which outweigh all others.
+      const data = planted(120, 90, { values: [1, 0.8, 0.6, 0.5], noise: 0.3, seed: 31 })
+      const next = random(32)
+      const weights = data.problem.values.map(() => 10 ** (4 * next() - 2))
+      for (const sketch of ['sparse-sign', 'gaussian', 'srht'] as const) {
+        const { diverged, innerIterations } = completeMatrixSync(
+          { ...data.problem, weights },
+          {
+            ...{ rank: 4, solver: 'sketched', iteration: 'heavy-ball', sketch, sketchRows: 64, backend },
+            ...{ innerTolerance: 1e-8, maxIterations: 2 },
+          },
+        )
+        // The error falls by √(k / s) = 1/4 a step: 1e-8 after 13.3.
+        expect(diverged, sketch).to.equal(0)
+        expect(innerIterations, sketch).to.be.within(8, 17)
       }
     })
 
@@ -132,6 +179,19 @@ describe('lowrank: completeMatrix', () => {
           return history.trainRmse.findIndex((rmse) => rmse < 1e-10) + 1
         }
         expect(count('inexact')).to.be.within(1, Math.ceil(1.2 * count('exact')))
+      }
+    })
+
+    it('the angle to the true column space falls geometrically', () => {
+      const data = planted(150, 120, { values: [1, 0.7, 0.5], share: 0.35, seed: 23 })
+      for (const solver of ['exact', 'inexact'] as const) {
+        const sines: number[] = []
+        for (let maxIterations = 1; maxIterations <= 7; maxIterations++) {
+          const options = { rank: 3, solver, maxIterations, tolerance: 0, backend }
+          sines.push(sineOf(data.left, completeMatrixSync(data.problem, options)))
+        }
+        for (let t = 1; t < sines.length; t++) expect(sines[t], solver).to.be.below(0.5 * sines[t - 1])
+        expect(sines[6], solver).to.be.below(1e-3 * sines[0])
       }
     })
 
@@ -348,6 +408,31 @@ describe('lowrank: completeMatrix', () => {
         expect([...solution.v.data.subarray(27, 30)]).to.deep.equal([0, 0, 0])
         expect(solution.trainRmse).to.be.below(1e-10)
         for (const value of matrixOf(solution)) expect(Number.isFinite(value)).to.equal(true)
+      }
+    })
+
+    it('a line whose regressors are all alike: the sketch is deficient, and the solution the one of least norm', () => {
+      // Columns 0 to 19 are one and the same, and the last row was observed there only.
+      const at = (i: number, j: number) => (j < 20 ? i + 1 : Math.sin(i) * j + Math.cos(3 * i) * (j % 7))
+      const cells = Array.from({ length: 12 * 40 }, (_, k) => [Math.floor(k / 40), k % 40])
+      const kept = cells.filter(([i, j]) => (j < 20 ? i < 8 || i === 11 : i < 11))
+      const problem = {
+        shape: [12, 40] as const,
+        rows: kept.map(([i]) => i),
+        columns: kept.map(([, j]) => j),
+        values: kept.map(([i, j]) => at(i, j)),
+      }
+      for (const sketch of ['sparse-sign', 'count-sketch', 'gaussian', 'srht'] as const) {
+        for (const solver of ['sketched', 'gradient'] as const) {
+          const solution = completeMatrixSync(problem, {
+            ...{ rank: 3, solver, sketch, sketchRows: 10, maxIterations: 30, tolerance: 1e-9, backend },
+          })
+          expect(solution.deficient, sketch).to.be.at.least(solution.iterations)
+          const same = Array.from({ length: 20 }, (_, j) => j)
+          for (const x of solution.predict(new Array(20).fill(11), same)) expect(x, sketch).to.be.closeTo(12, 1e-7)
+          // Least norm: nothing but the multiple of the one regressor that fits, so no prediction is wild.
+          expect(Math.max(...matrixOf(solution).map(Math.abs))).to.be.below(500)
+        }
       }
     })
 

@@ -370,6 +370,8 @@ class Completer {
         byColumn = &some[0];
         byRow = &some[1];
       }
+      // Under a ridge alternation shifts size between the factors very slowly: 4 lambda / sigma an iteration.
+      if (t > 0 && !orthonormal_ && !p_.nonNegative) balance();
       const HalfResult first = halfStep(*byColumn, rows_, columns_, false);
       if (monitor_.cancelled()) return;
       const HalfResult second = halfStep(*byRow, columns_, rows_, true);
@@ -487,6 +489,7 @@ class Completer {
       p_.report[5] = p_.history[4 * (static_cast<size_t>(p_.report[1]) - 1) + 1];
     }
     if (orthonormal_) {
+      if (p_.biases) gatherMeans();
       balance();
     } else if (!p_.nonNegative) {
       rotate(columns_, rows_);
@@ -524,20 +527,23 @@ class Completer {
     return weight_ > 0 ? std::sqrt(std::max(0.0, lossOf(rest, size)) / weight_) : 0;
   }
 
-  // U = P √S, V = W √S for the singular value decomposition P S Wᵀ of U Vᵀ.
+  // All means of the factors and biases go into the mean.
+  void gatherMeans() {
+    centre(columns_, rows_);
+    centre(rows_, columns_);
+    for (Side* side : {&rows_, &columns_}) {
+      double mean = 0;
+      for (const double value : side->bias) mean += value;
+      mean /= static_cast<double>(side->count);
+      for (double& value : side->bias) value -= mean;
+      mean_ += mean;
+    }
+  }
+
+  // U = P √S, V = W √S for the singular value decomposition P S Wᵀ of U Vᵀ: of all factors of that product
+  // those for which |U|² + |V|² is least.
   void balance() {
     const size_t k = p_.rank;
-    if (p_.biases) {
-      centre(columns_, rows_);
-      centre(rows_, columns_);
-      for (Side* side : {&rows_, &columns_}) {
-        double mean = 0;
-        for (const double value : side->bias) mean += value;
-        mean /= static_cast<double>(side->count);
-        for (double& value : side->bias) value -= mean;
-        mean_ += mean;
-      }
-    }
     std::vector<double> left(k * k), right(k * k), core(k * k), gram(k * k), basis(k * k), toU(k * k),
         toV(k * k);
     orthonormalize(team_, factorOf(rows_), left.data(), Missing::zero, p_.key);

@@ -5,8 +5,6 @@
 
 #include "lowrank/completion/dense.h"
 #include "lowrank/completion/rows.h"
-#include "random/philox.h"
-#include "random/random.h"
 
 namespace extrema::lowrank {
 
@@ -15,11 +13,11 @@ namespace {
 // Below this pivot the normal equations have lost too many digits.
 constexpr double kLeastPivot = 1e-9;
 constexpr double kDeficient = 1e-12;
+constexpr double kLeastRest = 1e-3;  // of the squares of the targets: below, a rest by subtraction is inexact
 constexpr size_t kSlice = size_t{1} << 16;  // rows between two looks at the monitor
-constexpr size_t kNonzeros = 8;             // of a column of the sparse sign sketch
-constexpr int kNumberBits = 20;    // of the number of the half step in a counter; the repeat is above
-constexpr double kGrowth = 10;     // of the gradient's norm: diverged
-constexpr double kRefined = 1e-8;  // below this tolerance the gradient is computed afresh at the end
+constexpr int kNumberBits = 20;             // of the half step's number in a sketch's; the repeat is above
+constexpr double kGrowth = 10;              // of the gradient's norm: diverged
+constexpr double kRefined = 1e-8;           // below this tolerance the gradient is computed afresh at the end
 
 double dot(const double* x, const double* y, size_t n) {
   double sum = 0;
@@ -52,7 +50,7 @@ Regression::Regression(const HalfStep& step, size_t longest, const Monitor& moni
       target_(longest),
       weights_(longest),
       gram_(gramRows(step.rank) * pitchOf(step.rank)),
-      block_(std::max(kBlock, step.rank) * pitchOf(step.rank) + step.rank * pitchOf(step.rank)),
+      block_(std::max(gatheredRows(step.rank), std::max(kBlock, step.rank) + step.rank) * pitchOf(step.rank)),
       s_(pitch_),
       z_(pitch_),
       p_(pitch_),
@@ -62,8 +60,8 @@ Regression::Regression(const HalfStep& step, size_t longest, const Monitor& moni
       work_(std::max(2 * step.rank * step.rank + 5 * step.rank, step.repeats)),
       sketch_((step.sketchRows + step.rank) * pitch_),
       solutions_(step.repeats * pitch_),
-      normals_(step.sketchRows),
-      row_(pitch_) {}
+      row_(pitch_),
+      random_(step.sketch, step.sketchRows, longest, monitor) {}
 
 // Targets and weights of a line; returns its number of entries.
 size_t Regression::load(size_t line) {
@@ -116,6 +114,7 @@ double Regression::solve(const HalfStep& step, size_t line, double* x, bool rest
     std::fill_n(x, rank_, 0.0);
     return 0;
   }
+  rest_ = -1;
   if (step.nonNegative) {
     nonNegative(x, counts);
   } else if (step.solver == Solver::exact) {
@@ -127,7 +126,8 @@ double Regression::solve(const HalfStep& step, size_t line, double* x, bool rest
   } else {
     sketched(line, x, counts);
   }
-  return rest ? pass(x, true, nullptr) : 0;
+  if (!rest) return 0;
+  return rest_ >= 0 ? rest_ : pass(x, true, nullptr);
 }
 
 void Regression::gram() {
@@ -137,13 +137,30 @@ void Regression::gram() {
             target_.data() + from, weighted_ ? weights_.data() + from : nullptr, gram_.data(), block_.data());
 }
 
+// sum ridge x²
+double Regression::penalty(const double* x) const {
+  double sum = 0;
+  for (size_t c = 0; c < rank_; c++) sum += step_->ridge[c] * x[c] * x[c];
+  return sum;
+}
+
+// A rest that came by subtraction from `from`, unless the digits cancel.
+void Regression::setRest(double rest, double from) {
+  if (rest > kLeastRest * from) rest_ = rest;
+}
+
 void Regression::exact(double* x, Counts& counts) {
   const bool free = step_->ridge[0] == 0;
   if (free && count_ < rank_) return direct(x, counts);
   gram();
   counts.steps++;
-  if (solveGram(gram_.data(), pitch_, rank_, step_->ridge, free ? kLeastPivot : 0, x)) return;
-  direct(x, counts);
+  if (!solveGram(gram_.data(), pitch_, rank_, step_->ridge, free ? kLeastPivot : 0, x))
+    return direct(x, counts);
+  // bᵀ b - hᵀ (G + ridge)⁻¹ h, whose second term is the square of what forward substitution made of h.
+  const double whole = targetNorm_ * targetNorm_;
+  double least = whole;
+  for (size_t c = 0; c < rank_; c++) least -= gram_[c * pitch_ + rank_] * gram_[c * pitch_ + rank_];
+  setRest(least - penalty(x), whole);
 }
 
 void Regression::nonNegative(double* x, Counts& counts) {
@@ -203,37 +220,9 @@ bool Regression::drawSketch(size_t line, uint32_t repeat) {
   const HalfStep& step = *step_;
   const size_t rows = step.sketchRows;
   sketch_.clear();
-  if (step.sketch == Sketch::gaussian) {
-    const double scale = 1 / std::sqrt(static_cast<double>(rows));
-    for (size_t e = 0; e < count_; e++) {
-      const uint32_t counter[4] = {0, static_cast<uint32_t>(line), step.number | repeat << kNumberBits,
-                                   0x80000000u | static_cast<uint32_t>(e)};
-      fillNormal(step.key, counter, normals_.data(), rows);
-      const double root = (weighted_ ? std::sqrt(weights_[e]) : 1) * scale;
-      const double* row = step.features + static_cast<size_t>(index_[e]) * pitch_;
-      for (size_t i = 0; i < rows; i++) addScaled(root * normals_[i], row, &sketch_[i * pitch_], pitch_);
-      if (e % 4096 == 0 && monitor_.cancelled()) return true;
-    }
-  } else {
-    // One nonzero in each of `parts` equal ranges of rows.
-    const size_t parts = step.sketch == Sketch::countSketch ? 1 : std::min(kNonzeros, rows);
-    const double scale = 1 / std::sqrt(static_cast<double>(parts));
-    for (size_t e = 0; e < count_; e++) {
-      const uint32_t counter[4] = {static_cast<uint32_t>(e), static_cast<uint32_t>(line),
-                                   step.number | repeat << kNumberBits, 0};
-      uint32_t block[4];
-      philox(step.key, counter, block);
-      const double root = (weighted_ ? std::sqrt(weights_[e]) : 1) * scale;
-      const double* row = step.features + static_cast<size_t>(index_[e]) * pitch_;
-      for (size_t part = 0; part < parts; part++) {
-        const uint32_t half = block[part / 2] >> (part % 2 * 16) & 0xffff;
-        const size_t from = rows * part / parts, to = rows * (part + 1) / parts;
-        const size_t at = from + ((half >> 1) * (to - from) >> 15);
-        addScaled((half & 1) == 0 ? root : -root, row, &sketch_[at * pitch_], pitch_);
-      }
-      if (e % kSlice == 0 && monitor_.cancelled()) return true;
-    }
-  }
+  random_.add({step.features, pitch_, index_, weighted_ ? weights_.data() : nullptr, count_}, step.key,
+              static_cast<uint32_t>(line), step.number | repeat << kNumberBits, sketch_.data());
+  if (monitor_.cancelled()) return true;
   for (size_t c = 0; c < rank_; c++) sketch_[(rows + c) * pitch_ + c] = std::sqrt(step.ridge[c]);
   triangularize(sketch_.data(), rows + rank_, pitch_, rank_, row_.data());
   double largest = 0, least = INFINITY;
@@ -332,17 +321,18 @@ void Regression::conjugate(double* x, bool sketched, Counts& counts) {
   const int rounds = sketched && step.tolerance <= kRefined ? 2 : 1;
   size_t count = 0;
   for (int round = 0; round < rounds; round++) {
-    gradient(x);
+    const double start = gradient(x) + penalty(x);
+    double fallen = 0;
     double squares = precondition(sketched);
     std::copy_n(z_.data(), pitch_, p_.data());
     while (count < step.mostSteps) {
       if (squares == 0 || (count > 0 && reached(std::sqrt(squares))) || monitor_.cancelled()) break;
       y_.clear();
-      double curvature = pass(p_.data(), false, y_.data());  // y = -Aᵀ W A p
-      for (size_t c = 0; c < rank_; c++) curvature += step.ridge[c] * p_[c] * p_[c];
+      const double curvature = pass(p_.data(), false, y_.data()) + penalty(p_.data());  // y = -Aᵀ W A p
       if (!(curvature > 0)) break;
       count++;
       const double alpha = squares / curvature;
+      fallen += alpha * squares;
       for (size_t c = 0; c < rank_; c++) {
         x[c] += alpha * p_[c];
         s_[c] += alpha * (y_[c] - step.ridge[c] * p_[c]);
@@ -352,6 +342,7 @@ void Regression::conjugate(double* x, bool sketched, Counts& counts) {
       squares = next;
       for (size_t c = 0; c < rank_; c++) p_[c] = z_[c] + beta * p_[c];
     }
+    if (!sketched) setRest(start - fallen - penalty(x), start);
   }
   counts.steps += static_cast<double>(count);
 }

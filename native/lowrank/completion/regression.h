@@ -4,12 +4,12 @@
 
 #include "core/monitor.h"
 #include "lowrank/completion/observations.h"
+#include "lowrank/completion/row-sketch.h"
 
 namespace extrema::lowrank {
 
 enum class Solver { inexact, exact, sketched, gradient };
 enum class Inner { cg, heavyBall, gradient };
-enum class Sketch { sparseSign, countSketch, gaussian };
 
 // The regressions of one half step, a line each:
 //   min over x of  sum_e w_e (b_e - a_e · x)² + sum_c ridge_c x_c² (+ xᵀ base x)
@@ -66,6 +66,8 @@ class Regression {
   void descend(double* x, Counts& counts);
   void conjugate(double* x, bool sketched, Counts& counts);
   double gradient(const double* x);
+  double penalty(const double* x) const;
+  void setRest(double rest, double from);
   double precondition(bool sketched);
   bool reached(double norm) const { return norm <= step_->tolerance * targetNorm_; }
 
@@ -76,8 +78,10 @@ class Regression {
   size_t count_ = 0;
   bool weighted_ = false;
   double targetNorm_ = 0, weight_ = 0;
+  double rest_ = -1;  // sum w (b - a·x)² where it is a by-product, else -1
   Aligned<double> target_, weights_, gram_, block_, s_, z_, p_, y_, last_, diagonal_, work_, sketch_,
-      solutions_, normals_, row_;
+      solutions_, row_;
+  RowSketch random_;
 };
 
 }  // namespace extrema::lowrank

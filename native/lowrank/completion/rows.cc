@@ -1,5 +1,7 @@
 #include "lowrank/completion/rows.h"
 
+#include <cblas.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -75,30 +77,35 @@ HWY_INLINE void GramTile(const double* HWY_RESTRICT a, size_t count, size_t pitc
   }
 }
 
-void AddGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
-             const double* b, const double* w, double* gram, double* scratch) {
+// Rows `start` to `start + size` of a line, with the target behind each, times the root of its weight.
+void GatherRows(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+                const double* b, const double* w, size_t start, size_t size, double* to) {
   const D d;
   const size_t N = hn::Lanes(d);
+  for (size_t k = start; k < start + size; k++, to += pitch) {
+    if (k + 8 < count) {
+      const double* ahead = rows + static_cast<size_t>(index[k + 8]) * pitch;
+      for (size_t c = 0; c < rank; c += 8) hwy::Prefetch(ahead + c);
+    }
+    const double* row = rows + static_cast<size_t>(index[k]) * pitch;
+    if (w == nullptr) {
+      for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::LoadU(d, row + c), d, to + c);
+      to[rank] = b[k];
+    } else {
+      const double root = std::sqrt(w[k]);
+      const V factor = hn::Set(d, root);
+      for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::Mul(factor, hn::LoadU(d, row + c)), d, to + c);
+      to[rank] = root * b[k];
+    }
+  }
+}
+
+void AddGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+             const double* b, const double* w, double* gram, double* scratch) {
+  const size_t N = hn::Lanes(D());
   for (size_t start = 0; start < count; start += kBlock) {
     const size_t size = std::min(kBlock, count - start);
-    for (size_t e = 0; e < size; e++) {
-      const size_t k = start + e;
-      if (k + 8 < count) {
-        const double* ahead = rows + static_cast<size_t>(index[k + 8]) * pitch;
-        for (size_t c = 0; c < rank; c += 8) hwy::Prefetch(ahead + c);
-      }
-      const double* row = rows + static_cast<size_t>(index[k]) * pitch;
-      double* to = scratch + e * pitch;
-      if (w == nullptr) {
-        for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::LoadU(d, row + c), d, to + c);
-        to[rank] = b[k];
-      } else {
-        const double root = std::sqrt(w[k]);
-        const V factor = hn::Set(d, root);
-        for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::Mul(factor, hn::LoadU(d, row + c)), d, to + c);
-        to[rank] = root * b[k];
-      }
-    }
+    GatherRows(rows, pitch, rank, index, count, b, w, start, size, scratch);
     for (size_t i = 0; i < rank; i += 4) {
       size_t j = i / N * N;
       for (; j + 3 * N <= pitch; j += 3 * N) GramTile<3>(scratch, size, pitch, i, j, gram);
@@ -293,6 +300,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace extrema::lowrank {
 
+EXTREMA_EXPORT(GatherRows);
 EXTREMA_EXPORT(AddGram);
 EXTREMA_EXPORT(SolveGram);
 EXTREMA_EXPORT(PassRows);
@@ -303,7 +311,14 @@ EXTREMA_EXPORT(Triangularize);
 
 void addGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
              const double* b, const double* w, double* gram, double* scratch) {
-  EXTREMA_DISPATCH(AddGram)(rows, pitch, rank, index, count, b, w, gram, scratch);
+  if (rank < kBlasRank)
+    return EXTREMA_DISPATCH(AddGram)(rows, pitch, rank, index, count, b, w, gram, scratch);
+  for (size_t start = 0; start < count; start += gatheredRows(rank)) {
+    const size_t size = std::min(gatheredRows(rank), count - start);
+    EXTREMA_DISPATCH(GatherRows)(rows, pitch, rank, index, count, b, w, start, size, scratch);
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, static_cast<int>(rank + 1), static_cast<int>(size), 1,
+                scratch, static_cast<int>(pitch), 1, gram, static_cast<int>(pitch));
+  }
 }
 bool solveGram(double* gram, size_t pitch, size_t rank, const double* ridge, double least, double* x) {
   return EXTREMA_DISPATCH(SolveGram)(gram, pitch, rank, ridge, least, x);

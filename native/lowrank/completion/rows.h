@@ -12,11 +12,15 @@ namespace extrema::lowrank {
 constexpr size_t kBlock = 64;  // rows at work at a time
 
 inline size_t pitchOf(size_t rank) { return (rank + 1 + 7) / 8 * 8; }
-// Rows of a Gram matrix.
-inline size_t gramRows(size_t rank) { return (rank + 3) / 4 * 4; }
+// Rows of a Gram matrix: room for the targets as one more feature, in whole tiles of 4.
+inline size_t gramRows(size_t rank) { return (rank + 4) / 4 * 4; }
+// From this rank on Gram matrices are BLAS's business; below, it spends more time on packing.
+constexpr size_t kBlasRank = 64;
+// Rows that addGram gathers.
+inline size_t gatheredRows(size_t rank) { return rank < kBlasRank ? kBlock : 4 * kBlock; }
 
 // gram (gramRows × pitch) += the upper triangle of sum w a aᵀ, and in column `rank` sum w b a, over the rows
-// a of a line with targets b and weights w (null: 1). `scratch` holds kBlock × pitch.
+// a of a line with targets b and weights w (null: 1). `scratch` holds gatheredRows × pitch.
 void addGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
              const double* b, const double* w, double* gram, double* scratch);
 

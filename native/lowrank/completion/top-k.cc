@@ -24,18 +24,18 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using F = hn::CappedTag<float, 16>;
 
-// Indices of the scores over `level`; count is a multiple of 64, `found` has room for all of them.
-size_t Above(const float* scores, size_t count, float level, int32_t* found) {
+// How many numbers bound the scores of a panel: each is the greatest of a share of them.
+size_t BoundLanes() { return hn::Lanes(F()); }
+
+// Indices of the scores over `level` in so many panels; `found` has room for all of them.
+size_t Above(const float* scores, const float* bounds, size_t panels, float level, int32_t* found) {
   const F d;
   const size_t N = hn::Lanes(d);
   const auto bound = hn::Set(d, level);
   size_t size = 0;
-  for (size_t j = 0; j < count; j += 4 * N) {
-    const auto a = hn::LoadU(d, scores + j), b = hn::LoadU(d, scores + j + N);
-    const auto c = hn::LoadU(d, scores + j + 2 * N), e = hn::LoadU(d, scores + j + 3 * N);
-    const auto most = hn::Max(hn::Max(a, b), hn::Max(c, e));
-    if (hn::AllFalse(d, hn::Gt(most, bound))) continue;
-    for (size_t l = j; l < j + 4 * N; l += N) {
+  for (size_t p = 0; p < panels; p++) {
+    if (hn::AllFalse(d, hn::Gt(hn::LoadU(d, bounds + p * N), bound))) continue;
+    for (size_t l = p * kPanel; l < (p + 1) * kPanel; l += N) {
       uint8_t bytes[8] = {};
       hn::StoreMaskBits(d, hn::Gt(hn::LoadU(d, scores + l), bound), bytes);
       uint32_t bits = bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
@@ -46,19 +46,19 @@ size_t Above(const float* scores, size_t count, float level, int32_t* found) {
   return size;
 }
 
-// The greatest of each of `groups` groups of scores, a multiple of 64; count is a multiple of 64 and at least
-// as large.
-void GroupMaxima(const float* scores, size_t count, size_t groups, float* maxima) {
+// The greatest of each of `groups` groups of numbers, a multiple of 64; there are at least as many numbers,
+// and a few at the end may count for no group.
+void GroupMaxima(const float* numbers, size_t count, size_t groups, float* maxima) {
   const F d;
   const size_t N = hn::Lanes(d);
   for (size_t g = 0; g < groups; g += 4 * N) {
-    auto a = hn::LoadU(d, scores + g), b = hn::LoadU(d, scores + g + N);
-    auto c = hn::LoadU(d, scores + g + 2 * N), e = hn::LoadU(d, scores + g + 3 * N);
+    auto a = hn::LoadU(d, numbers + g), b = hn::LoadU(d, numbers + g + N);
+    auto c = hn::LoadU(d, numbers + g + 2 * N), e = hn::LoadU(d, numbers + g + 3 * N);
     for (size_t j = g + groups; j + 4 * N <= count; j += groups) {
-      a = hn::Max(a, hn::LoadU(d, scores + j));
-      b = hn::Max(b, hn::LoadU(d, scores + j + N));
-      c = hn::Max(c, hn::LoadU(d, scores + j + 2 * N));
-      e = hn::Max(e, hn::LoadU(d, scores + j + 3 * N));
+      a = hn::Max(a, hn::LoadU(d, numbers + j));
+      b = hn::Max(b, hn::LoadU(d, numbers + j + N));
+      c = hn::Max(c, hn::LoadU(d, numbers + j + 2 * N));
+      e = hn::Max(e, hn::LoadU(d, numbers + j + 3 * N));
     }
     hn::StoreU(a, d, maxima + g);
     hn::StoreU(b, d, maxima + g + N);
@@ -67,60 +67,71 @@ void GroupMaxima(const float* scores, size_t count, size_t groups, float* maxima
   }
 }
 
-// Scores of kRows rows of `left` (`width` numbers each) with a panel of 64 columns, packed width × 64.
+// Scores of kRows rows of `left` (`width` numbers each), 1 or 4, with a panel of columns, packed width ×
+// kPanel, and their bounds.
 template <size_t kRows>
 HWY_INLINE void PanelRows(const float* left, size_t width, const float* HWY_RESTRICT panel, float* scores,
-                          size_t pitch) {
+                          size_t pitch, float* bounds, size_t boundPitch) {
   const F d;
   const size_t N = hn::Lanes(d);
-  for (size_t j = 0; j < 64; j += 4 * N) {
-    auto zero = hn::Zero(d);
-    auto a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-    auto c0 = zero, c1 = zero, c2 = zero, c3 = zero, e0 = zero, e1 = zero, e2 = zero, e3 = zero;
-    for (size_t k = 0; k < width; k++) {
-      const float* v = panel + k * 64 + j;
+  auto mostA = hn::Set(d, -std::numeric_limits<float>::infinity());
+  auto mostB = mostA, mostC = mostA, mostE = mostA;
+  for (size_t j = 0; j < kPanel; j += 3 * N) {
+    const auto zero = hn::Zero(d);
+    auto a0 = zero, a1 = zero, a2 = zero, b0 = zero, b1 = zero, b2 = zero;
+    auto c0 = zero, c1 = zero, c2 = zero, e0 = zero, e1 = zero, e2 = zero;
+    const float *v = panel + j, *u = left;
+    for (size_t k = 0; k < width; k++, v += kPanel, u++) {
       const auto v0 = hn::LoadU(d, v), v1 = hn::LoadU(d, v + N), v2 = hn::LoadU(d, v + 2 * N);
-      const auto v3 = hn::LoadU(d, v + 3 * N);
-      const auto add = [&](size_t row, auto& s0, auto& s1, auto& s2, auto& s3) HWY_ATTR {
-        const auto u = hn::Set(d, left[row * width + k]);
-        s0 = hn::MulAdd(u, v0, s0);
-        s1 = hn::MulAdd(u, v1, s1);
-        s2 = hn::MulAdd(u, v2, s2);
-        s3 = hn::MulAdd(u, v3, s3);
-      };
-      add(0, a0, a1, a2, a3);
-      if (kRows > 1) add(1, b0, b1, b2, b3);
-      if (kRows > 2) {
-        add(2, c0, c1, c2, c3);
-        add(3, e0, e1, e2, e3);
-      }
+      const auto ua = hn::Set(d, u[0]);
+      a0 = hn::MulAdd(ua, v0, a0);
+      a1 = hn::MulAdd(ua, v1, a1);
+      a2 = hn::MulAdd(ua, v2, a2);
+      if (kRows == 1) continue;
+      const auto ub = hn::Set(d, u[width]);
+      b0 = hn::MulAdd(ub, v0, b0);
+      b1 = hn::MulAdd(ub, v1, b1);
+      b2 = hn::MulAdd(ub, v2, b2);
+      const auto uc = hn::Set(d, u[2 * width]);
+      c0 = hn::MulAdd(uc, v0, c0);
+      c1 = hn::MulAdd(uc, v1, c1);
+      c2 = hn::MulAdd(uc, v2, c2);
+      const auto ue = hn::Set(d, u[3 * width]);
+      e0 = hn::MulAdd(ue, v0, e0);
+      e1 = hn::MulAdd(ue, v1, e1);
+      e2 = hn::MulAdd(ue, v2, e2);
     }
-    const auto store = [&](size_t row, auto s0, auto s1, auto s2, auto s3) HWY_ATTR {
+    const auto store = [&](size_t row, auto s0, auto s1, auto s2, auto& most) HWY_ATTR {
       float* to = scores + row * pitch + j;
       hn::StoreU(s0, d, to);
       hn::StoreU(s1, d, to + N);
       hn::StoreU(s2, d, to + 2 * N);
-      hn::StoreU(s3, d, to + 3 * N);
+      most = hn::Max(hn::Max(most, s0), hn::Max(s1, s2));
     };
-    store(0, a0, a1, a2, a3);
-    if (kRows > 1) store(1, b0, b1, b2, b3);
-    if (kRows > 2) {
-      store(2, c0, c1, c2, c3);
-      store(3, e0, e1, e2, e3);
-    }
+    store(0, a0, a1, a2, mostA);
+    if (kRows == 1) continue;
+    store(1, b0, b1, b2, mostB);
+    store(2, c0, c1, c2, mostC);
+    store(3, e0, e1, e2, mostE);
   }
+  hn::StoreU(mostA, d, bounds);
+  if (kRows == 1) return;
+  hn::StoreU(mostB, d, bounds + boundPitch);
+  hn::StoreU(mostC, d, bounds + 2 * boundPitch);
+  hn::StoreU(mostE, d, bounds + 3 * boundPitch);
 }
 
 void Scores(const float* left, size_t rows, size_t width, const float* panels, size_t count, float* scores,
-            size_t pitch) {
-  constexpr size_t kTogether = HWY_TARGET == HWY_AVX3 ? 4 : 2;  // as the registers allow
+            size_t pitch, float* bounds, size_t boundPitch) {
+  const size_t N = hn::Lanes(F());
   for (size_t p = 0; p < count; p++) {
-    const float* panel = panels + p * 64 * width;
-    float* to = scores + p * 64;
+    const float* panel = panels + p * kPanel * width;
+    float *to = scores + p * kPanel, *top = bounds + p * N;
     size_t r = 0;
-    for (; r + kTogether <= rows; r += kTogether)
-      PanelRows<kTogether>(left + r * width, width, panel, to + r * pitch, pitch);
-    for (; r < rows; r++) PanelRows<1>(left + r * width, width, panel, to + r * pitch, pitch);
+    for (; r + 4 <= rows; r += 4)
+      PanelRows<4>(left + r * width, width, panel, to + r * pitch, pitch, top + r * boundPitch, boundPitch);
+    for (; r < rows; r++)
+      PanelRows<1>(left + r * width, width, panel, to + r * pitch, pitch, top + r * boundPitch, boundPitch);
   }
 }
 
@@ -133,12 +144,14 @@ namespace extrema::lowrank {
 
 namespace {
 
+EXTREMA_EXPORT(BoundLanes);
 EXTREMA_EXPORT(Above);
 EXTREMA_EXPORT(GroupMaxima);
 EXTREMA_EXPORT(Scores);
 
-constexpr size_t kRows = 32, kMostTile = 10240;  // scores at work: about the size of a second-level cache
-constexpr size_t kGroups = 64;                   // groups come in multiples of this
+// Scores at work: half of a second-level cache. Products alone are quickest with more rows at a time.
+constexpr size_t kRows = 8, kProductRows = 32, kMostTile = 10224;
+constexpr size_t kGroups = 64;  // groups of scores come in multiples of this
 // Candidates beyond k: they are told apart in float64.
 constexpr size_t kSpare = 8;
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
@@ -161,7 +174,7 @@ struct Best {
 };
 
 struct Worker {
-  Aligned<float> left, scores, maxima;
+  Aligned<float> left, scores, bounds, maxima;
   std::vector<int32_t> found;
   std::vector<Best> best;
   std::vector<std::pair<double, int32_t>> exact;
@@ -173,38 +186,40 @@ class Selection {
       : p_(p),
         monitor_(monitor),
         team_(p.threads, monitor),
+        rows_(p.productsOnly ? kProductRows : kRows),
         width_(p.rank + (p.columnBias != nullptr ? 1 : 0)),
         wanted_(std::min(p.k + kSpare, p.n)),
         most_(2 * wanted_),
         groups_((2 * wanted_ + kGroups - 1) / kGroups * kGroups),
-        right_((p.n + kGroups - 1) / kGroups * kGroups * width_),
+        right_((p.n + kPanel - 1) / kPanel * kPanel * width_),
         workers_(team_.size()) {
-    // Panels of 64 columns, packed width × 64; plain rows for the products alone.
+    // Panels of columns, packed width × kPanel; plain rows for the products alone.
     for (size_t j = 0; j < p.n; j++) {
-      float* to =
-          p.productsOnly ? &right_[j * width_] : &right_[j / kGroups * kGroups * width_ + j % kGroups];
-      const size_t step = p.productsOnly ? 1 : kGroups;
+      float* to = p.productsOnly ? &right_[j * width_] : &right_[j / kPanel * kPanel * width_ + j % kPanel];
+      const size_t step = p.productsOnly ? 1 : kPanel;
       for (size_t c = 0; c < p.rank; c++) to[c * step] = static_cast<float>(p.v[j * p.rank + c]);
       if (p.columnBias != nullptr) to[p.rank * step] = static_cast<float>(p.columnBias[j]);
     }
     const size_t tiles = (p.n + kMostTile - 1) / kMostTile;
-    tile_ = ((p.n + tiles - 1) / tiles + kGroups - 1) / kGroups * kGroups;
+    tile_ = ((p.n + tiles - 1) / tiles + kPanel - 1) / kPanel * kPanel;
     pitch_ = tile_ + 80;  // rows that do not meet in the same lines of the cache
+    boundPitch_ = tile_ / kPanel * kMostLanes;
     for (Worker& worker : workers_) {
       worker.maxima = Aligned<float>(groups_);
-      worker.left = Aligned<float>(kRows * width_);
-      worker.scores = Aligned<float>(kRows * pitch_);
+      worker.left = Aligned<float>(rows_ * width_);
+      worker.scores = Aligned<float>(rows_ * pitch_);
+      worker.bounds = Aligned<float>(rows_ * boundPitch_);
       worker.found.resize(tile_ + 1);
-      worker.best.resize(kRows);
+      worker.best.resize(rows_);
       for (Best& best : worker.best) best.list.reserve(most_ + tile_);
       worker.exact.resize(wanted_);
     }
   }
 
   void run() {
-    const auto chunks = static_cast<uint32_t>((p_.count + kRows - 1) / kRows);
+    const auto chunks = static_cast<uint32_t>((p_.count + rows_ - 1) / rows_);
     team_.run(chunks, [&](uint32_t chunk, unsigned worker) {
-      block(chunk * kRows, std::min(kRows, p_.count - chunk * kRows), workers_[worker]);
+      block(chunk * rows_, std::min(rows_, p_.count - chunk * rows_), workers_[worker]);
     });
   }
 
@@ -219,8 +234,7 @@ class Selection {
       w.best[r].seen = p_.indptr == nullptr ? 0 : static_cast<size_t>(p_.indptr[from + r]);
     }
     for (size_t tile = 0; tile < p_.n && !monitor_.cancelled(); tile += tile_) {
-      const size_t columns = std::min(tile_, p_.n - tile),
-                   padded = (columns + kGroups - 1) / kGroups * kGroups;
+      const size_t columns = std::min(tile_, p_.n - tile), padded = (columns + kPanel - 1) / kPanel * kPanel;
       if (p_.productsOnly) {
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(rows),
                     static_cast<int>(columns), static_cast<int>(width_), 1, w.left.data(),
@@ -229,12 +243,18 @@ class Selection {
         continue;
       }
       EXTREMA_DISPATCH(Scores)
-      (w.left.data(), rows, width_, right_.data() + tile * width_, padded / kGroups, w.scores.data(), pitch_);
+      (w.left.data(), rows, width_, right_.data() + tile * width_, padded / kPanel, w.scores.data(), pitch_,
+       w.bounds.data(), boundPitch_);
       for (size_t r = 0; r < rows; r++) {
         float* scores = w.scores.data() + r * pitch_;
         std::fill(scores + columns, scores + padded, kLowest);
         exclude(from + r, tile, columns, w.best[r], scores);
-        collect(tile, padded, w.best[r], scores, w);
+        if (tile == 0) {
+          begin(from + r, columns, padded, r, w);
+        } else {
+          gather(tile, padded / kPanel, r, w);
+        }
+        if (w.best[r].list.size() > most_) shrink(w.best[r]);
       }
     }
     if (p_.productsOnly) return;
@@ -251,19 +271,40 @@ class Selection {
     }
   }
 
-  void collect(size_t tile, size_t padded, Best& best, const float* scores, Worker& w) const {
-    if (best.list.empty() && groups_ <= padded) {
-      // As many groups have an entry at or over the level as columns are wanted.
-      float* maxima = w.maxima.data();
-      EXTREMA_DISPATCH(GroupMaxima)(scores, padded, groups_, maxima);
-      std::nth_element(maxima, maxima + (wanted_ - 1), maxima + groups_, std::greater<float>());
-      const float bound = maxima[wanted_ - 1];
-      if (bound > kLowest) best.level = std::nextafter(bound, kLowest);
-    }
-    const size_t found = EXTREMA_DISPATCH(Above)(scores, padded, best.level, w.found.data());
+  // A level that at least `wanted` of so many numbers reach: as many groups of them do.
+  float levelOf(const float* numbers, size_t count, size_t wanted, Worker& w) const {
+    if (groups_ > count) return kLowest;
+    float* maxima = w.maxima.data();
+    EXTREMA_DISPATCH(GroupMaxima)(numbers, count, groups_, maxima);
+    std::nth_element(maxima, maxima + (wanted - 1), maxima + groups_, std::greater<float>());
+    return std::nextafter(maxima[wanted - 1], kLowest);
+  }
+
+  // Takes the candidates over the level of row r of the block.
+  void gather(size_t tile, size_t panels, size_t r, Worker& w) const {
+    const float *scores = w.scores.data() + r * pitch_, *bounds = w.bounds.data() + r * boundPitch_;
+    Best& best = w.best[r];
+    const size_t found = EXTREMA_DISPATCH(Above)(scores, bounds, panels, best.level, w.found.data());
     for (size_t f = 0; f < found; f++)
       best.list.push_back({scores[w.found[f]], static_cast<int32_t>(tile) + w.found[f]});
-    if (best.list.size() > most_) shrink(best);
+  }
+
+  // Finds a level in the first tile. The bounds count columns that were left out, so that the level may be
+  // too high: a few more are asked for, and where that is not enough the scores themselves.
+  void begin(size_t query, size_t columns, size_t padded, size_t r, Worker& w) const {
+    Best& best = w.best[r];
+    const size_t panels = padded / kPanel;
+    size_t more = 0;
+    if (p_.indptr != nullptr) {
+      const size_t leftOut = best.seen - static_cast<size_t>(p_.indptr[query]);
+      more = std::min({leftOut, 2 * wanted_ * leftOut / columns + kSpare / 2, groups_ - wanted_});
+    }
+    best.level = levelOf(w.bounds.data() + r * boundPitch_, panels * lanes_, wanted_ + more, w);
+    gather(0, panels, r, w);
+    if (best.level == kLowest || best.list.size() >= wanted_) return;
+    best.list.clear();
+    best.level = levelOf(w.scores.data() + r * pitch_, padded, wanted_, w);
+    gather(0, panels, r, w);
   }
 
   void shrink(Best& best) const {
@@ -298,7 +339,8 @@ class Selection {
   const TopK& p_;
   Monitor& monitor_;
   Team team_;
-  size_t width_, wanted_, most_, groups_, tile_ = 0, pitch_ = 0;
+  size_t lanes_ = EXTREMA_DISPATCH(BoundLanes)(), rows_, width_, wanted_, most_, groups_;
+  size_t tile_ = 0, pitch_ = 0, boundPitch_ = 0;
   Aligned<float> right_;
   std::vector<Worker> workers_;
 };

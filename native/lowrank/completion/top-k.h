@@ -1,10 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/monitor.h"
 
 namespace extrema::lowrank {
+
+// Columns whose scores are computed together, and the most lanes of a vector of scores. 4 rows and 3 vectors
+// at a time keep 16 registers busy.
+constexpr size_t kPanel = 48, kMostLanes = 16;
 
 // The k best columns for each of some rows by u·v + bias of the column, best first.
 struct TopK {

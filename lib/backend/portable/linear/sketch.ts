@@ -2,6 +2,7 @@ import type { MatrixData, SketchData, SketchJob, SketchTransposeJob } from '../.
 import { normalFromWord } from '../random/normal.js'
 import { philox } from '../random/philox.js'
 import type { Watch, Work } from '../work.js'
+import { hadamardLevel, powerOfTwo } from './hadamard.js'
 import { addScaled, scanMatrix, unitOf } from './matrix.js'
 import { addRow, eachEntry } from './view.js'
 
@@ -122,22 +123,10 @@ function columnsOf(sketch: SketchData): (j: number, entry: (row: number, value: 
   }
 }
 
-function powerOfTwo(n: number): number {
-  let power = 1
-  while (power < n) power *= 2
-  return power
-}
-
-/** x <- H x, H_ij = (-1)^(bits of i & j). */
-function* hadamard(x: Float64Array, clock: Clock): Work<void> {
+/** x <- H x */
+function* transform(x: Float64Array, clock: Clock): Work<void> {
   for (let half = 1; half < x.length; half *= 2) {
-    for (let from = 0; from < x.length; from += 2 * half) {
-      for (let i = from; i < from + half; i++) {
-        const [u, v] = [x[i], x[i + half]]
-        x[i] = u + v
-        x[i + half] = u - v
-      }
-    }
+    hadamardLevel(x, half)
     if (clock.due()) yield
   }
 }
@@ -162,7 +151,7 @@ function* applySrht(sketch: SketchData, a: MatrixData, out: Float64Array, clock:
     columns(j, (i, value) => {
       x[i] = signs[i] * value
     })
-    yield* hadamard(x, clock)
+    yield* transform(x, clock)
     for (let i = 0; i < sketch.rows; i++) out[i * n + j] = scale * x[selection[i]]
   }
 }
@@ -181,7 +170,7 @@ function* applySrhtTransposed(
   for (let j = 0; j < n; j++) {
     x.fill(0)
     for (let i = 0; i < sketch.rows; i++) x[selection[i]] += scale * y[i * n + j]
-    yield* hadamard(x, clock)
+    yield* transform(x, clock)
     for (let i = 0; i < sketch.inputRows; i++) out[i * n + j] = signs[i] * x[i]
   }
 }

@@ -341,6 +341,8 @@ class Completer {
           : Math.min(largestInner, innerShare * ratio, innerShare * Math.min(1, residual))
       const byColumn = reuse ? columns.lines : yield* this.part(columns.lines, true, t + 1)
       const byRow = reuse ? rows.lines : yield* this.part(rows.lines, false, maxIterations + t + 1)
+      // Under a ridge alternation shifts size between the factors very slowly: 4 lambda / sigma an iteration.
+      if (t > 0 && !this.orthonormal && !this.job.settings.nonNegative) yield* this.balance()
       const first = yield* this.halfStep(byColumn, rows, columns, false)
       const second = yield* this.halfStep(byRow, columns, rows, true)
       iterations = t + 1
@@ -436,6 +438,7 @@ class Completer {
     } else {
       report[field.trainRmse] = job.history[4 * (iterations - 1) + 1]
     }
+    if (this.orthonormal && settings.biases) this.gatherMeans()
     if (this.orthonormal) yield* this.balance()
     else if (!settings.nonNegative) yield* this.rotate(columns, rows)
     if (!settings.nonNegative) this.fixSigns()
@@ -469,19 +472,25 @@ class Completer {
     return this.rmse(this.lossOf(rest, size))
   }
 
-  /** U = P √S, V = W √S for the singular value decomposition P S Wᵀ of U Vᵀ. */
-  private *balance(): Work<void> {
-    const { rank: k, biases, key } = this.job.settings
-    const { rows, columns, watch } = this
-    if (biases) {
-      this.centre(columns, rows)
-      this.centre(rows, columns)
-      for (const { bias } of [rows, columns]) {
-        const mean = bias.reduce((x, y) => x + y, 0) / bias.length
-        for (let i = 0; i < bias.length; i++) bias[i] -= mean
-        this.mean += mean
-      }
+  /** All means of the factors and biases go into the mean. */
+  private gatherMeans(): void {
+    const { rows, columns } = this
+    this.centre(columns, rows)
+    this.centre(rows, columns)
+    for (const { bias } of [rows, columns]) {
+      const mean = bias.reduce((x, y) => x + y, 0) / bias.length
+      for (let i = 0; i < bias.length; i++) bias[i] -= mean
+      this.mean += mean
     }
+  }
+
+  /**
+   * U = P √S, V = W √S for the singular value decomposition P S Wᵀ of U Vᵀ: of all factors of that product those for which
+   * |U|² + |V|² is least.
+   */
+  private *balance(): Work<void> {
+    const { rank: k, key } = this.job.settings
+    const { rows, columns, watch } = this
     const left = yield* orthonormalize(this.factorOf(rows), 'zero', key, watch)
     const right = yield* orthonormalize(this.factorOf(columns), 'zero', key, watch)
     const core = new Float64Array(k * k)

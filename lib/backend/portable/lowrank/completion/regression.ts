@@ -1,15 +1,13 @@
 import type { CompletionSketch, CompletionSolver, InnerMethod } from '../../../completion.js'
-import { portableRandomKernels } from '../../random/kernels.js'
-import { philox } from '../../random/philox.js'
 import { coordinateSweeps, dot, minimumNorm, nonNegativeQuadratic, triangularize } from './dense.js'
 import type { Lines } from './observations.js'
+import { sketchRows as applySketch } from './row-sketch.js'
 
 /** Below this pivot the normal equations have lost too many digits. */
 const leastPivot = 1e-9
 const deficient = 1e-12
 const block = 64
-const nonzeros = 8 // of a column of the sparse sign sketch
-const numberBits = 20 // of the number of the half step in a counter; the repeat is above
+const numberBits = 20 // of the half step's number in a sketch's; the repeat is above
 const growth = 10 // of the gradient's norm: diverged
 const refined = 1e-8 // below this tolerance the gradient is computed afresh at the end
 
@@ -61,7 +59,6 @@ export class Regression {
   private readonly gram: Float64Array
   private readonly rows: Float64Array
   private readonly sketch: Float64Array
-  private readonly normals: Float64Array
   private readonly s: Float64Array
   private readonly z: Float64Array
   private readonly p: Float64Array
@@ -83,7 +80,6 @@ export class Regression {
     this.gram = new Float64Array(rank * pitch)
     this.rows = new Float64Array((Math.max(block, rank) + rank) * pitch)
     this.sketch = new Float64Array((sketchRows + rank) * pitch)
-    this.normals = new Float64Array(sketchRows)
     this.s = new Float64Array(rank)
     this.z = new Float64Array(rank)
     this.p = new Float64Array(rank)
@@ -277,33 +273,11 @@ export class Regression {
     const pitch = rank + 1
     const out = this.sketch
     out.fill(0)
-    const number32 = (number | (repeat << numberBits)) >>> 0
-    const add = (e: number, at: number, factor: number) => {
-      const row = lines.index[this.from + e] * rank
-      for (let c = 0; c < rank; c++) out[at * pitch + c] += factor * features[row + c]
-    }
-    if (sketch === 'gaussian') {
-      for (let e = 0; e < this.count; e++) {
-        const counter = Uint32Array.of(0, line, number32, (0x80000000 | e) >>> 0)
-        portableRandomKernels.fillNormal(key, counter, this.normals)
-        const root = Math.sqrt(this.weights[e] / sketchRows)
-        for (let i = 0; i < sketchRows; i++) add(e, i, root * this.normals[i])
-      }
-    } else {
-      // One nonzero in each of `parts` equal ranges of rows.
-      const parts = sketch === 'count-sketch' ? 1 : Math.min(nonzeros, sketchRows)
-      const words = new Int32Array(4)
-      for (let e = 0; e < this.count; e++) {
-        philox(key[0], key[1], e, line, number32, 0, words)
-        const root = Math.sqrt(this.weights[e] / parts)
-        for (let part = 0; part < parts; part++) {
-          const half = (words[part >> 1] >>> ((part % 2) * 16)) & 0xffff
-          const from = Math.floor((sketchRows * part) / parts)
-          const to = Math.floor((sketchRows * (part + 1)) / parts)
-          add(e, from + Math.floor(((half >> 1) * (to - from)) / 32768), (half & 1) === 0 ? root : -root)
-        }
-      }
-    }
+    applySketch(
+      { features, rank, index: lines.index, from: this.from, weights: this.weights, count: this.count },
+      { kind: sketch, rows: sketchRows, key, line, number: (number | (repeat << numberBits)) >>> 0 },
+      out,
+    )
     for (let c = 0; c < rank; c++) out[(sketchRows + c) * pitch + c] = Math.sqrt(ridge[c])
     triangularize(out, sketchRows + rank, pitch, rank)
     let largest = 0
