@@ -24,7 +24,7 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   const targets: Target[] = []
   const dimensions = quick ? [2, 16] : [2, 16, 64, 128]
   const maxIterations = quick ? 1000 : 10_000
-  const points = quick ? 20 : 100
+  const pointsOf = (d: number) => (quick ? 20 : d > 16 ? 40 : 200)
   for (const epsilon of [0.1, 1, 10]) {
     for (const d of dimensions) {
       log(`mixture, epsilon = ${epsilon}, D = ${d}`)
@@ -37,22 +37,15 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
         return lightBridge({ source, target }, { epsilon, maxIterations, threads, ...options })
       }
       const ours = await solve({})
-      const paper = await solve({ variant: 'paper' })
-      const error = unexplained(truth, ours, points)
-      rows.push([
-        epsilon,
-        d,
-        error.fitted,
-        unexplained(truth, paper, points).fitted,
-        published[epsilon][d],
-        error.independent,
-        ours.elapsed / 1000,
-      ])
+      const fits = d > 16 ? [ours] : [ours, await solve({ variant: 'paper' })]
+      const { fitted, independent } = unexplained(truth, fits, pointsOf(d))
+      const [error, paper = null] = fitted
+      rows.push([epsilon, d, error, paper, published[epsilon][d], independent, ours.elapsed / 1000])
       const where = `epsilon = ${epsilon}, D = ${d}`
-      targets.push(atMost(`cBW2²-UVP, ${where}`, error.fitted, 0.3, ' %'))
+      targets.push(atMost(`cBW2²-UVP, ${where}`, error, 0.3, ' %'))
       targets.push(atMost(`time of the fit, ${where}`, ours.elapsed / 1000, 20, ' s'))
       if (epsilon <= 1) {
-        targets.push(atLeast(`below the independent plan, ${where}`, error.independent / error.fitted, 100, '×'))
+        targets.push(atLeast(`below the independent plan, ${where}`, independent / error, 100, '×'))
       }
     }
   }
@@ -62,17 +55,20 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   const source = { data: generator(3).normal(2 * n), shape: [n, 2] }
   const target = truth.sample({ data: generator(4).normal(2 * n), shape: [n, 2] })
   const whole = await lightBridge({ source, target }, { epsilon: 0.1, components: 20, optimizer: 'lbfgs', threads })
-  const error = unexplained(truth, whole, points)
-  rows.push([`0.1, L-BFGS, ${n} points, K = 20`, 2, error.fitted, null, null, error.independent, whole.elapsed / 1000])
-  targets.push(atMost('cBW2²-UVP by L-BFGS, epsilon = 0.1, D = 2', error.fitted, 0.3, ' %'))
+  const {
+    fitted: [error],
+    independent,
+  } = unexplained(truth, [whole], pointsOf(2))
+  rows.push([`0.1, L-BFGS, ${n} points, K = 20`, 2, error, null, null, independent, whole.elapsed / 1000])
+  targets.push(atMost('cBW2²-UVP by L-BFGS, epsilon = 0.1, D = 2', error, 0.3, ' %'))
   return {
     tables: [
       {
         title: 'Gaussian-mixture benchmark: cBW2²-UVP, percent',
         note:
-          `The benchmark of the paper rebuilt: 5 components, exact conditional moments at ${points} points. K = 50, minibatches ` +
+          `The benchmark of the paper rebuilt: 5 components, exact conditional moments at ${pointsOf(2)} points (${pointsOf(64)} from D = 64 on). K = 50, minibatches ` +
           `of 128 + 128 fresh points, ${maxIterations} iterations; seconds include drawing them. "paper" is our fit with ` +
-          'variant: \'paper\', "published" what the paper reports for its own data.',
+          'variant: \'paper\' (up to D = 16), "published" what the paper reports for its own data.',
         columns: ['ε', 'D', 'ours', 'paper', 'published', 'independent plan', 'seconds'],
         rows,
       },
