@@ -150,7 +150,7 @@ async function entropicTable({ quick, threads, log }: Context): Promise<Part> {
   }
   for (const [name, problem] of Object.entries(problems)) {
     for (const tolerance of [1e-4, 1e-9]) {
-      for (const share of [0.1, 0.05, 0.02, 0.01, 0.005, 0.001]) {
+      for (const share of [0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005]) {
         log(`${name}, epsilon = ${share}, tolerance = ${tolerance}`)
         const { auto, others } = await candidateTimes(
           problem,
