@@ -11,6 +11,7 @@ import {
   betweenPoints,
   type DenseProblem,
   dirichletWeights,
+  imagePair,
   normalPoints,
   randomAssignment,
   uniformClouds,
@@ -77,6 +78,10 @@ function exactCases(quick: boolean): Case[] {
     ...[...sizes, ...large].map((n) =>
       matrix('2-D clouds, Dirichlet weights', n, () => withDirichletWeights(uniformClouds(n, 3), 4), simplex),
     ),
+    ...(['bumps', 'Cauchy', 'noise'] as const).map((kind) => {
+      const side = quick ? 16 : 32
+      return matrix(`images of ${side}², ${kind}`, side * side, () => imagePair(kind, side, 9), simplex)
+    }),
     ...sizes.slice(1).flatMap((n) => [cloud(n, 2, false), cloud(n, 2, true)]),
     ...large.map((n) => cloud(n, 2, true)),
     cloud(sizes[1], 1, true),
