@@ -49,10 +49,12 @@ const leastCrossed = 12_000
 const leastCrossedMatrix = 20_000
 const mostCrossedDimension = 3
 
-/** Epsilon, as part of the range of the cost, from which on Sinkhorn's iteration is the faster one. */
-const largeShare = 0.02
-const largeShareLoose = 0.01
+/** Epsilon, as part of the range of the cost, from which on Sinkhorn's iteration is mostly the faster one. */
+const largeShare = 1e-3
+const largeShareLoose = 5e-4
 const loose = 1e-4
+/** Sweeps after which it is not, and what it has reached is where the other method starts. */
+export const mostSweeps = 1000
 
 /** The methods to try, the best first; those behind it are for when it stalls. */
 export function methodsFor(outline: Outline, options: CheckedTransport): TransportMethod[] {
