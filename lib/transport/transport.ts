@@ -62,7 +62,7 @@ export interface TransportResult extends Solution, TransportPlan {
  * Exact: points of one dimension by sorting, equal weights and n = m up to 1000 a side as an assignment, points of few
  * dimensions with unequal weights by `crossover` from 12,000 nodes on, all else by `emd`. With `epsilon`: `sinkhorn` where
  * it is above a thousandth of the range of the costs (half of that if the tolerance is loose), else `sinkhornNewtonSparse`.
- * Should the method stall, or `sinkhorn` not be done in 1000 sweeps, another one goes on, and `attempts` and `note` tell; `status` is then that of the better.
+ * Should the method stall, or `sinkhorn` not be done in 300 sweeps, another one goes on, and `attempts` and `note` tell; `status` is then that of the better.
  * `method` names one instead, and no other is tried.
  *
  * `residual` is the relative gap of the certificate, or with `epsilon` the marginal error.
