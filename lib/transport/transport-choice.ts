@@ -41,7 +41,7 @@ function isConstant(weights: VectorLike | undefined): boolean {
 // Measured with bench/transport/transport.ts.
 
 /** Nodes a side up to which shortest augmenting paths find a permutation sooner than the simplex method. */
-const mostAssigned = 1000
+const mostAssigned = 700
 /** The same for points, whose costs have to be stored for it first. */
 const mostAssignedPoints = 200
 /** Nodes from which on the pivots that the crossover saves are worth its entropic solve, for points of few dimensions. */

@@ -59,7 +59,7 @@ export interface TransportResult extends Solution, TransportPlan {
  * Optimal transport by the method that suits the problem: min <C,P> over plans P >= 0 with row sums a and column sums b,
  * exact, or with `epsilon` + epsilon sum P (log P - 1).
  *
- * Exact: points of one dimension by sorting, equal weights and n = m up to 1000 a side as an assignment, points of few
+ * Exact: points of one dimension by sorting, equal weights and n = m up to 700 a side as an assignment, points of few
  * dimensions with unequal weights by `crossover` from 12,000 nodes on, all else by `emd`. With `epsilon`: `sinkhorn` where
  * it is above a thousandth of the range of the costs (half of that if the tolerance is loose), else `sinkhornNewtonSparse`.
  * Should the method stall, or `sinkhorn` not be done in 300 sweeps, another one goes on, and `attempts` and `note` tell; `status` is then that of the better.
