@@ -1,6 +1,6 @@
 // Barycenters: between a ring, a heart, a star and a cross, what lies in the middle?
 //   npx tsx examples/barycenter.ts
-// Writes out/barycenter.png: a shape in each corner, and in between their barycenters, which move mass instead of fading.
+// Writes out/barycenter.png and .svg: a shape in each corner, and in between their barycenters, which move mass instead of fading.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { barycenter, gridCost } from 'extrema/transport'
 import { encode } from 'fast-png'
@@ -57,5 +57,11 @@ function draw(b: Float64Array, top: number, left: number): void {
 }
 
 mkdirSync('out', { recursive: true })
-writeFileSync('out/barycenter.png', encode({ width: size, height: size, data: picture, depth: 8, channels: 1 }))
-console.log(`out/barycenter.png: ${steps ** 2} barycenters of ${n}×${n} pixels, ${iterations} iterations in all`)
+const png = encode({ width: size, height: size, data: picture, depth: 8, channels: 1 })
+writeFileSync('out/barycenter.png', png)
+const href = `data:image/png;base64,${Buffer.from(png).toString('base64')}`
+writeFileSync(
+  'out/barycenter.svg',
+  `<svg xmlns="http://www.w3.org/2000/svg" width="${size}" height="${size}"><image width="${size}" height="${size}" href="${href}"/></svg>\n`,
+)
+console.log(`out/barycenter.png, .svg: ${steps ** 2} barycenters of ${n}×${n} pixels, ${iterations} iterations in all`)

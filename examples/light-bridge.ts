@@ -1,7 +1,8 @@
 // Light Schrödinger Bridge: from a cloud to a spiral, and the paths in between, with more and more noise.
 //   npx tsx examples/light-bridge.ts
-// Writes out/light-bridge.svg: for each epsilon points of the spiral as the fit draws them, and some paths to them.
+// Writes out/light-bridge.svg and .png: for each epsilon points of the spiral as the fit draws them, and some paths to them.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { Resvg } from '@resvg/resvg-js'
 import { generator } from 'extrema/random'
 import { lightBridge } from 'extrema/transport'
 
@@ -48,9 +49,9 @@ ${dots(Float64Array.from(ends), '#d9681d', 5)}
 }
 
 mkdirSync('out', { recursive: true })
-writeFileSync(
-  'out/light-bridge.svg',
-  `<svg xmlns="http://www.w3.org/2000/svg" width="${epsilons.length * width}" height="${width + 30}" font-family="sans-serif" font-size="15">
-<rect width="100%" height="100%" fill="white"/><g fill="none">${panels.join('\n')}</g></svg>\n`,
-)
-console.log('out/light-bridge.svg: blue starts, orange ends, in the background draws from the whole cloud')
+const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${epsilons.length * width}" height="${width + 30}" font-family="sans-serif" font-size="15">
+<rect width="100%" height="100%" fill="white"/><g fill="none">${panels.join('\n')}</g></svg>\n`
+writeFileSync('out/light-bridge.svg', svg)
+const fonts = { font: { fontDirs: ['/usr/share/fonts'] } }
+writeFileSync('out/light-bridge.png', new Resvg(svg, { ...fonts, fitTo: { mode: 'zoom', value: 2 } }).render().asPng())
+console.log('out/light-bridge.svg, .png: blue starts, orange ends, in the background draws from the whole cloud')

@@ -52,26 +52,30 @@ function conditionals(bridge: LightBridge, x0: { data: Float64Array; shape: numb
  */
 export function unexplained(
   truth: LightBridge,
-  fitted: LightBridge,
+  fits: LightBridge[],
   points: number,
-): { fitted: number; independent: number } {
+): { fitted: number[]; independent: number } {
   const d = truth.dimension
   const random = generator(77)
   const x0 = { data: random.normal(points * d), shape: [points, d] }
   const expected = conditionals(truth, x0)
-  const found = conditionals(fitted, x0)
+  const found = fits.map((fit) => conditionals(fit, x0))
   const draws = truth.sample({ data: random.normal(20_000 * d), shape: [20_000, d] }, { seed: 78 }).data
   const marginal = momentsOf(draws, d)
   let variance = 0
   for (let i = 0; i < d; i++) variance += marginal.covariance[i * d + i]
-  const total = { fitted: 0, independent: 0 }
+  const percent = 100 / (variance * points)
+  const fitted = fits.map(() => 0)
+  let independent = 0
   for (let b = 0; b < points; b++) {
     const target = gaussian(expected, b, d)
-    total.fitted += gaussianTransportSync({ source: gaussian(found, b, d), target }).value / points
+    for (const [k, one] of found.entries()) {
+      fitted[k] += percent * gaussianTransportSync({ source: gaussian(one, b, d), target }).value
+    }
     const source = { mean: marginal.mean, covariance: { data: marginal.covariance, shape: [d, d] } }
-    total.independent += gaussianTransportSync({ source, target }).value / points
+    independent += percent * gaussianTransportSync({ source, target }).value
   }
-  return { fitted: (100 * total.fitted) / variance, independent: (100 * total.independent) / variance }
+  return { fitted, independent }
 }
 
 function gaussian({ means, covariances }: Gaussians, b: number, d: number) {

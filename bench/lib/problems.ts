@@ -91,16 +91,48 @@ function digitWeights(digit: number, index: number): Float64Array {
   return normalised(Float64Array.from(image, (intensity) => intensity + 0.01))
 }
 
-/**
- * From the first image of a digit to the first of another one (or, for the same digit, to its second), pixels on a grid
- * over [0, 1]², cost divided by its maximum.
- */
-export function digitPair(from: number, to: number, metric: Metric): DenseProblem {
+/** Pixels on a grid over [0, 1]². */
+function pixelGrid(side: number): Points {
   const grid: Points = { data: new Float64Array(2 * side * side), shape: [side * side, 2] }
   for (let pixel = 0; pixel < side * side; pixel++) {
     grid.data[2 * pixel] = Math.floor(pixel / side) / (side - 1)
     grid.data[2 * pixel + 1] = (pixel % side) / (side - 1)
   }
+  return grid
+}
+
+export type ImageKind = 'bumps' | 'Cauchy' | 'noise'
+
+/** Weights of the pixels of a random image: eight normal or Cauchy densities, or noise. */
+function randomImage(kind: ImageKind, side: number, seed: number): Float64Array {
+  const random = generator(seed)
+  if (kind === 'noise') return normalised(random.uniform(side * side))
+  const weights = new Float64Array(side * side)
+  for (let k = 0; k < 8; k++) {
+    const [x, y, width, height] = random.uniform(4)
+    const scale = 0.03 + 0.12 * width
+    for (let pixel = 0; pixel < weights.length; pixel++) {
+      const [row, column] = [Math.floor(pixel / side) / (side - 1), (pixel % side) / (side - 1)]
+      const squares = ((row - x) ** 2 + (column - y) ** 2) / scale ** 2
+      weights[pixel] += height * (kind === 'bumps' ? Math.exp(-squares / 2) : (1 + squares) ** -1.5)
+    }
+  }
+  return normalised(weights.map((weight) => weight + 1e-6))
+}
+
+/** Between two random images, squared distances of pixels over the largest: what DOTmark's classes look like. */
+export function imagePair(kind: ImageKind, side: number, seed: number): DenseProblem {
+  const grid = pixelGrid(side)
+  const { cost } = betweenPoints(grid, grid)
+  return { cost, a: randomImage(kind, side, seed), b: randomImage(kind, side, seed + 1) }
+}
+
+/**
+ * From the first image of a digit to the first of another one (or, for the same digit, to its second), pixels on a grid
+ * over [0, 1]², cost divided by its maximum.
+ */
+export function digitPair(from: number, to: number, metric: Metric): DenseProblem {
+  const grid = pixelGrid(side)
   const { cost } = betweenPoints(grid, grid, metric)
   return { cost, a: digitWeights(from, 0), b: digitWeights(to, from === to ? 1 : 0) }
 }

@@ -3,6 +3,7 @@ import { generator } from '../../lib/random/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
 import { spread } from '../lib/spread.js'
 import type { Cell } from '../lib/table.js'
+import { atMost, type Target } from '../lib/target.js'
 
 export const description =
   'Compression of experts: what is lost by pruning on a synthetic calibration layer, and by bit widths for heavy-tailed weights.'
@@ -40,8 +41,12 @@ function heavyTailed(seed: number) {
 
 export async function run({ quick, log }: Context): Promise<Report> {
   const states = quick ? 2 : 10
+  const targets: Target[] = []
+  /** Largest of the ratios, state by state; rounding aside. */
+  const worst = (few: number[], many: number[]) => Math.max(...few.map((value, k) => value / many[k] - 1e-9))
   const pruning: Cell[][] = []
   for (const keep of [12, 8]) {
+    const lost: Record<string, number[]> = {}
     for (const method of ['random', 'frequency', 'greedy', 'swap', 'enumerate'] as const) {
       log(`keep ${keep}, ${method}`)
       const values: number[] = []
@@ -52,10 +57,32 @@ export async function run({ quick, log }: Context): Promise<Report> {
         times.push(solution.elapsed)
       }
       pruning.push([keep, method, spread(values), spread(times)])
+      lost[method] = values
     }
+    targets.push(
+      atMost(
+        `loss of all subsets over that of greedy, keep ${keep}, worst of ${states}`,
+        worst(lost.enumerate, lost.greedy),
+        1,
+        '×',
+      ),
+      atMost(
+        `loss of greedy over that of frequency, keep ${keep}, worst of ${states}`,
+        worst(lost.greedy, lost.frequency),
+        1,
+        '×',
+      ),
+      atMost(
+        `loss of frequency over that of random, keep ${keep}, worst of ${states}`,
+        worst(lost.frequency, lost.random),
+        1,
+        '×',
+      ),
+    )
   }
   const bits: Cell[][] = []
   for (const averageBits of [2, 3]) {
+    const errs: Record<string, number[]> = {}
     for (const method of ['uniform', 'greedy', 'exact'] as const) {
       log(`${averageBits} bits, ${method}`)
       const values: number[] = []
@@ -67,6 +94,20 @@ export async function run({ quick, log }: Context): Promise<Report> {
         bounds.push(solution.lagrangianBound)
       }
       bits.push([averageBits, method, spread(values), spread(bounds)])
+      errs[method] = values
+      if (method !== 'exact') continue
+      targets.push(
+        atMost(
+          `error of the exact widths over the bound, ${averageBits} bits, worst of ${states}`,
+          worst(values, bounds),
+          1.05,
+          '×',
+        ),
+      )
+    }
+    for (const rival of ['uniform', 'greedy']) {
+      const name = `error of the exact widths over ${rival} ones, ${averageBits} bits, worst of ${states}`
+      targets.push(atMost(name, worst(errs.exact, errs[rival]), 1, '×'))
     }
   }
   return {
@@ -83,6 +124,6 @@ export async function run({ quick, log }: Context): Promise<Report> {
         rows: bits,
       },
     ],
-    targets: [],
+    targets,
   }
 }

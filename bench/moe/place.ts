@@ -51,7 +51,12 @@ export async function run({ quick, log }: Context): Promise<Report> {
     ])
     if (replicas > 0) {
       targets.push(
-        atMost(`largest load / mean with 16 replicas, worst of ${states}`, Math.max(...columns.search), 1.0015, '×'),
+        atMost(
+          `largest load above the mean with 16 replicas, worst of ${states}`,
+          100 * (Math.max(...columns.search) - 1),
+          0.15,
+          ' %',
+        ),
         // A count of none must pass as a figure above zero.
         atMost('1 + replicas that share a device with another of their expert', 1 + Math.max(...duplicates.search), 1),
       )

@@ -25,6 +25,9 @@ interface Case {
   leastGain?: number
 }
 
+/** Seconds for a method of POT before any other has got there. */
+const patience = 40
+
 /** Sinkhorn's iterations on random problems vary tenfold with the draw: one draw would show anything. */
 const draws = [1, 2, 3, 4, 5]
 
@@ -86,7 +89,10 @@ export async function run(context: Context): Promise<Report> {
     const of = outcomes.length === 1 ? name : `${name} (median of ${outcomes.length})`
     const middle = (figure: 'ratio' | 'speed' | 'gain') => median(outcomes.map((outcome) => outcome[figure]))
     targets.push(atMost(`${of}: iterations / ${prototypeIterations}`, middle('ratio'), 1.2, '×'))
-    targets.push(atLeast(`${of}: speed against ${outcomes[0].fastest.title}`, middle('speed'), leastSpeed, '×'))
+    // The median of lower bounds is a lower bound of the median.
+    const bounds = outcomes.filter(({ bounded }) => bounded).length
+    const against = bounds === 0 ? '' : ` (a lower bound: ${bounds} given up)`
+    targets.push(atLeast(`${of}: speed against ${outcomes[0].rival.title}${against}`, middle('speed'), leastSpeed, '×'))
     if (leastGain !== undefined) {
       targets.push(atLeast(`${of}: speed against our Sinkhorn`, middle('gain'), leastGain, '×'))
     }
@@ -98,7 +104,8 @@ export async function run(context: Context): Promise<Report> {
         note:
           'Cost scaled to max 1, epsilon = 1 / eta. Sinkhorn-Newton-Sparse as shipped, certificate included; Sinkhorn without. ' +
           'POT stops on the L2 norm of one marginal every 10 or 20 iterations: its threshold is set so that the L1 error over ' +
-          'both marginals ends just below. POT methods are given up at three times the time of the fastest; epsilon scaling ' +
+          'both marginals ends just below. POT methods are given up at three times the time of the fastest, at first at ' +
+          `${patience} s; where all are, ours is compared with a time in which they cannot have got there. Epsilon scaling ` +
           'counts its outer iterations. POT’s emd solves the unregularised problem, another one. "gap" is primal − dual ' +
           'bound of unregularised transport.',
         columns: ['problem', 'method', 'iterations', 'Newton', 'passes', 'seconds', 'marginal error', '<C, P>', 'gap'],
@@ -118,7 +125,10 @@ export async function run(context: Context): Promise<Report> {
 interface Outcome {
   race: Cell[][]
   counts: Cell[]
-  fastest: PotEntry
+  /** The fastest of POT's methods; where none got there, the one to meet the next draw. */
+  rival: PotEntry
+  /** Whether `speed` is only a lower bound, as POT was given up. */
+  bounded: boolean
   /** NaN, which misses every target, unless the tolerance was reached. */
   ratio: number
   speed: number
@@ -129,7 +139,7 @@ async function raceInstances(context: Context, pot: Pot, one: Case): Promise<Out
   const outcomes: Outcome[] = []
   for (const [k, instance] of one.instances.slice(0, context.quick ? 1 : undefined).entries()) {
     const name = one.instances.length === 1 ? one.name : `${one.name}, draw ${k + 1}`
-    const rivals = k > 0 ? [outcomes[0].fastest] : context.quick ? potMethods.slice(0, 1) : potMethods
+    const rivals = k > 0 ? [outcomes[0].rival] : context.quick ? potMethods.slice(0, 1) : potMethods
     outcomes.push(await race(context, pot, name, instance(), rivals, one.prototypeIterations))
   }
   return outcomes
@@ -151,28 +161,29 @@ async function race(
   const rows = [raceRow(name, 'sinkhornNewtonSparse', newton), raceRow(name, 'sinkhorn', plain)]
 
   let fastest: { entry: PotEntry; seconds: number; cost: number } | undefined
+  let bound = Number.POSITIVE_INFINITY
   for (const entry of rivals) {
     const { title, ...request } = entry
-    const timeLimit = fastest === undefined ? 120 : 3 * fastest.seconds + 1
-    const reached = await potToTolerance(
+    const timeLimit = fastest === undefined ? patience : 3 * fastest.seconds + 1
+    const { answer, atLeast } = await potToTolerance(
       pot,
       problem,
-      { ...request, epsilon: 1 / eta, timeLimit },
+      { ...request, epsilon: 1 / eta, timeLimit, proof: fastest === undefined },
       tolerance,
       quick ? 1 : 3,
     )
-    if (reached === null) {
-      rows.push([name, title, null, null, null, `not in ${timeLimit.toFixed(1)}`, null, null, null])
+    if (answer === null) {
+      rows.push([name, title, null, null, null, `not in ${(atLeast || timeLimit).toFixed(1)}`, null, null, null])
+      if (fastest === undefined) bound = Math.min(bound, atLeast)
       continue
     }
-    const { iterations, seconds, marginalError, cost } = reached
+    const { iterations, seconds, marginalError, cost } = answer
     rows.push([name, title, iterations, null, null, seconds, marginalError, cost, null])
     if (fastest === undefined || seconds < fastest.seconds) fastest = { entry, seconds, cost }
   }
-  if (fastest === undefined) throw new Error(`${name}: no POT method reached ${tolerance} within its time`)
   const exact = await pot.solve(problem, { method: 'emd', iterations: 10_000_000 })
   rows.push([name, 'POT emd (unregularised)', null, null, null, exact.seconds, exact.marginalError, exact.cost, null])
-  requireSameCost(name, newton, fastest.cost)
+  if (fastest !== undefined) requireSameCost(name, newton, fastest.cost)
 
   const { solution: sharp } = await timedSolve(0, () =>
     sinkhornNewtonSparse(problem, { ...options, tolerance: sharpTolerance }),
@@ -194,9 +205,10 @@ async function race(
       sweeps,
       sweeps / sharp.passes,
     ],
-    fastest: fastest.entry,
+    rival: fastest?.entry ?? rivals[0],
+    bounded: fastest === undefined,
     ratio,
-    speed: fastest.seconds / secondsTo(newton),
+    speed: (fastest?.seconds ?? bound) / secondsTo(newton),
     gain: secondsTo(plain) / secondsTo(newton),
   }
 }

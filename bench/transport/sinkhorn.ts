@@ -13,9 +13,9 @@ export const description =
 
 /** Iterations of the longer of two runs whose difference is timed, and of POT's log-domain form. */
 function lengths(n: number): { few: number; many: number; manyLog: number; repetitions: number } {
-  if (n >= 4000) return { few: 10, many: 60, manyLog: 20, repetitions: 5 }
-  if (n >= 2000) return { few: 10, many: 110, manyLog: 20, repetitions: 7 }
-  return { few: 10, many: 210, manyLog: 40, repetitions: 11 }
+  if (n >= 4000) return { few: 10, many: 60, manyLog: 20, repetitions: 3 }
+  if (n >= 2000) return { few: 10, many: 110, manyLog: 20, repetitions: 5 }
+  return { few: 10, many: 210, manyLog: 40, repetitions: 7 }
 }
 
 export async function run(context: Context): Promise<Report> {
@@ -122,7 +122,7 @@ async function stabilisedTable({ quick, threads, log }: Context, pot: Pot, sizes
         // From the first iteration on: the log-domain start and all absorptions count.
         stabilised: () => perIteration(1, many, (k) => ourIterations(hard, { epsilon, threads }, k)),
       })
-      const potLog = await medianOf(n >= 4000 ? 1 : 3, () =>
+      const potLog = await medianOf(n >= 2000 ? 1 : 3, () =>
         perIteration(few, manyLog, (k) => potIterations(pot, hard, 'sinkhorn_log', epsilon, k)),
       )
       const { plain, stabilised } = time

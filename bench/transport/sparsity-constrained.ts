@@ -99,7 +99,7 @@ async function evaluations({ quick, threads, log }: Context, folder: string): Pr
       all: () => perEvaluation(problem, { ...options, maxNonzeros: n }, iterations),
       points: () => perEvaluation(points, options, iterations),
     })
-    const request = { gamma: 1, iterations: n >= 2000 ? 3 : 10, tolerance: 0, repetitions: quick ? 1 : 3 }
+    const request = { gamma: 1, iterations: n >= 2000 ? 3 : 10, tolerance: 0, repetitions: quick || n >= 2000 ? 1 : 3 }
     const sparse = askPeer(folder, problem, { ...request, method: 'sparse', maxNonzeros: 10 }, threads)
     const pot = askPeer(folder, problem, { ...request, method: 'quadratic', maxNonzeros: n }, threads)
     const sparseTime = (1000 * sparse.seconds) / sparse.evaluations

@@ -6,6 +6,7 @@ export {
   barycenter,
   barycenterSync,
 } from './barycenter.js'
+export { type CostMatrixOptions, costMatrix, costMatrixSync, type PairCost } from './cost-matrix.js'
 export { type CrossoverOptions, type CrossoverSolution, crossover, crossoverSync } from './crossover.js'
 export { emd, emdBatch, emdSync } from './emd.js'
 export { type EntropicMap, entropicMap, type MapOptions } from './entropic-map.js'

@@ -40,13 +40,17 @@ const pointMetrics = metrics.filter((metric): metric is PointMetric => metric !=
  * The cost between source points `x` (n × d) and target points `y` (m × d), for use as `problem.cost`. It is computed on
  * the fly: a solve takes O((n + m) d) memory.
  *
- * `cost` is `'sqeuclidean'` (default, |x - y|²), `'euclidean'`, `'cosine'` (1 - x·y / |x||y|) or `'cityblock'` (L1).
+ * `cost` is `'sqeuclidean'` (default, |x - y|²), `'euclidean'`, `'cosine'` (1 - x·y / |x||y|) or `'cityblock'` (L1). For
+ * a function of your own see `costMatrix`.
  */
 export function pointCloud(x: MatrixLike, y: MatrixLike, options: { cost?: PointMetric } = {}): PointCloudCost {
   if (typeof options !== 'object' || options === null) {
     throw new ExtremaError('ERR_OPTION', `pointCloud options: expected { cost }, got ${describe(options)}`)
   }
   checkNames('pointCloud options', options, pointOptions)
+  if (typeof options.cost === 'function') {
+    throw new ExtremaError('ERR_OPTION', 'cost: expected the name of a cost, got a function; costMatrix takes it')
+  }
   const metric = oneOf('cost', options.cost, pointMetrics, 'sqeuclidean')
   const source = toDenseMatrix('x', x)
   const target = toDenseMatrix('y', y)

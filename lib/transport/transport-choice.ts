@@ -38,21 +38,24 @@ function isConstant(weights: VectorLike | undefined): boolean {
   return weights?.length > 0 && weights[0] > 0
 }
 
-// Measured with the problems of bench/transport/emd.ts; the threshold for matrices is a guess on the safe side.
+// Measured with bench/transport/transport.ts.
 
 /** Nodes a side up to which shortest augmenting paths find a permutation sooner than the simplex method. */
-const mostAssigned = 1000
+const mostAssigned = 700
 /** The same for points, whose costs have to be stored for it first. */
 const mostAssignedPoints = 200
 /** Nodes from which on the pivots that the crossover saves are worth its entropic solve, for points of few dimensions. */
 const leastCrossed = 12_000
+/** For matrices, of which nobody knows whether they are distances: those gain from it earlier, random costs never. */
 const leastCrossedMatrix = 20_000
 const mostCrossedDimension = 3
 
-/** Epsilon, as part of the range of the cost, from which on Sinkhorn's iteration is the faster one. */
-const largeShare = 0.02
-const largeShareLoose = 0.01
+/** Epsilon, as part of the range of the cost, from which on Sinkhorn's iteration is mostly the faster one. */
+const largeShare = 1e-3
+const largeShareLoose = 5e-4
 const loose = 1e-4
+/** Sweeps after which it is not, and what it has reached is where the other method starts. */
+export const mostSweeps = 300
 
 /** The methods to try, the best first; those behind it are for when it stalls. */
 export function methodsFor(outline: Outline, options: CheckedTransport): TransportMethod[] {

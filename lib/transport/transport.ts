@@ -11,7 +11,7 @@ import { optionsOf, type Program, runProgram, runProgramSync } from './program.j
 import { sinkhornBatch } from './sinkhorn.js'
 import { sinkhornNewtonSparseBatch } from './sinkhorn-newton-sparse.js'
 import type { Certificate } from './solution.js'
-import { methodsFor, type Outline, outlineOf } from './transport-choice.js'
+import { methodsFor, mostSweeps, type Outline, outlineOf } from './transport-choice.js'
 import { type AnySolution, entropic, programs } from './transport-methods.js'
 import {
   type CheckedTransport,
@@ -59,10 +59,10 @@ export interface TransportResult extends Solution, TransportPlan {
  * Optimal transport by the method that suits the problem: min <C,P> over plans P >= 0 with row sums a and column sums b,
  * exact, or with `epsilon` + epsilon sum P (log P - 1).
  *
- * Exact: points of one dimension by sorting, equal weights and n = m up to 1000 a side as an assignment, points of few
+ * Exact: points of one dimension by sorting, equal weights and n = m up to 700 a side as an assignment, points of few
  * dimensions with unequal weights by `crossover` from 12,000 nodes on, all else by `emd`. With `epsilon`: `sinkhorn` where
- * it is above a fiftieth of the range of the costs (a hundredth if the tolerance is loose), else `sinkhornNewtonSparse`.
- * Should the method stall, another one goes on, and `attempts` and `note` tell; `status` is then that of the better.
+ * it is above a thousandth of the range of the costs (half of that if the tolerance is loose), else `sinkhornNewtonSparse`.
+ * Should the method stall, or `sinkhorn` not be done in 300 sweeps, another one goes on, and `attempts` and `note` tell; `status` is then that of the better.
  * `method` names one instead, and no other is tried.
  *
  * `residual` is the relative gap of the certificate, or with `epsilon` the marginal error.
@@ -151,7 +151,7 @@ async function solveBatch(
   if (method === 'emd') return emdBatch(problems, { ...checked.rest, ...control })
   if (method !== 'sinkhorn' && method !== 'sinkhornNewtonSparse') return null
   const batch = method === 'sinkhorn' ? sinkhornBatch : sinkhornNewtonSparseBatch
-  return batch(problems, { ...entropic(checked), ...control })
+  return batch(problems, { ...entropic({ ...checked, rest: firstTry(method, checked) }), ...control })
 }
 
 /** The first choice of all problems, or the one that suits any. */
@@ -193,14 +193,22 @@ function* attempts(
     return !isStalled(status, checked)
   }
   if (first === null || !take(tried, first)) {
-    for (const method of order) {
+    for (const [k, method] of order.entries()) {
       // What an entropic method has reached is where the other one starts.
       const warmStart = best === undefined || checked.exact ? checked.rest.warmStart : best.solution.potentials
-      const rest = warmStart === undefined ? checked.rest : { ...checked.rest, warmStart }
+      const rest = {
+        ...(k < order.length - 1 ? firstTry(method, checked) : checked.rest),
+        ...(warmStart && { warmStart }),
+      }
       if (take(method, yield* programs[method](problem, { ...checked, rest }))) break
     }
   }
   return finish(best as NonNullable<typeof best>, list, checked)
+}
+
+/** Sinkhorn's iteration has a limit as long as another method can go on from what it has reached. */
+function firstTry(method: TransportMethod, { method: wanted, rest }: CheckedTransport): CheckedTransport['rest'] {
+  return wanted === 'auto' && method === 'sinkhorn' ? { maxIterations: mostSweeps, ...rest } : rest
 }
 
 /** Without an answer for reasons of its own; limits that the caller has set are none. */

@@ -1,4 +1,17 @@
 import { readFileSync } from 'node:fs'
+import {
+  Table as ArrowTable,
+  Field,
+  FixedSizeList,
+  Float64,
+  Int32,
+  List,
+  makeVector,
+  tableToIPC,
+  Utf8,
+  type Vector,
+  vectorFromArray,
+} from 'apache-arrow'
 import { expect } from 'chai'
 import { bars } from '../../lib/cli/plot/bars.js'
 import { cacheSync, placeSync, routeSync, syntheticTrace } from '../../lib/moe/index.js'
@@ -106,6 +119,62 @@ describe('cli: extrema moe', () => {
     expect(shared.policies[0].misses).to.be.at.most(cacheSync(trace, { slots: [3, 2, 2] }).misses)
     const all = await json('cache', files[0]!, '--slots', '5', '--scope', 'shared', '--policy', 'all')
     expect(all.policies.length).to.equal(8)
+  })
+
+  it('reads Arrow as it reads CSV', async () => {
+    const arrow = (name: string, columns: Record<string, Vector>) =>
+      scratch.file(name, tableToIPC(new ArrowTable(columns), 'file'))
+    const column = (e: number) => makeVector(Float64Array.from(rows, (row) => row[e]))
+    const flat = Object.fromEntries(rows[0].map((_, e) => [`e${e}`, column(e)]))
+    const lists = { scores: vectorFromArray(rows, new FixedSizeList(6, new Field('item', new Float64()))) }
+    const names = {
+      token: vectorFromArray(
+        rows.map((_, t) => `t${t}`),
+        new Utf8(),
+      ),
+    }
+    const expected = routeSync(rows, { capacityFactor: 1 })
+    for (const [name, columns] of Object.entries({ flat: { ...names, ...flat }, lists: { ...names, ...lists } })) {
+      const result = await json('route', arrow(`${name}.arrow`, columns), '--capacity-factor', '1')
+      expect(result.value).to.be.closeTo(expected.value, 1e-12)
+      expect(result.load).to.deep.equal([...expected.load])
+    }
+
+    const load = Float32Array.from({ length: 12 }, (_, e) => 10 / (1 + e))
+    const loads = arrow('load.arrow', { expert: makeVector(Int32Array.from(load.keys())), load: makeVector(load) })
+    const placed = await json('place', loads, '--column', 'load', '--devices', '3', '--replicas', '3')
+    expect(placed.value).to.equal(placeSync(load, { devices: 3, replicas: 3 }).value)
+
+    const used60 = Array.from({ length: 180 }, (_, i) => used(Math.floor(i / 60), i % 60))
+    const requests = arrow('trace.arrow', {
+      layer: makeVector(Int32Array.from(used60, (_, i) => Math.floor(i / 60))),
+      experts: vectorFromArray(used60, new List(new Field('item', new Int32()))),
+    })
+    const replay = await json('cache', requests, '--slots', '3', '--experts', '6')
+    const [{ misses }] = replay.policies
+    expect(misses).to.equal(cacheSync(trace, { slots: 3 }).misses)
+  })
+
+  it('says what is wrong with an Arrow file', async () => {
+    const uneven = new ArrowTable({ s: vectorFromArray([[1, 2], [3]], new List(new Field('item', new Float64()))) })
+    const gaps = new ArrowTable({
+      a: vectorFromArray([1, null], new Float64()),
+      b: vectorFromArray([1, 2], new Float64()),
+    })
+    const bad: [Uint8Array | string, RegExp][] = [
+      ['no columns', /bad\.arrow: expected an Arrow file/],
+      [tableToIPC(uneven, 'file'), /bad\.arrow:2, column 's': expected 2 entries, got 1/],
+      [tableToIPC(gaps, 'file'), /bad\.arrow:2, column 'a': expected a number or inf, got ''/],
+      [
+        tableToIPC(new ArrowTable({ a: makeVector(new Float64Array(0)) }), 'file'),
+        /expected rows of numbers, got none/,
+      ],
+    ]
+    for (const [content, message] of bad) {
+      const { code, stderr } = await inProcess(['moe', 'route', scratch.file('bad.arrow', content)])
+      expect(stderr).to.match(message)
+      expect(code).to.equal(2)
+    }
   })
 
   it('says it in words', async () => {

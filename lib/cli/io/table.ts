@@ -3,8 +3,9 @@ import { stat } from 'node:fs/promises'
 import { addAbortSignal } from 'node:stream'
 import { parse } from 'csv-parse'
 import { codeOf, InputError } from '../errors.js'
+import { isArrow, readArrowTable } from './arrow-table.js'
 
-/** A CSV file as text, with what is needed to point at a cell. */
+/** A CSV file, or what other tables are as one, as text, with what is needed to point at a cell. */
 export interface Table {
   /** What messages call it: the path, or `standard input`. */
   name: string
@@ -19,11 +20,15 @@ const finiteNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 const infinity = /^\+?inf(inity)?$/i
 const brokenNumber = /^[+-]?(nan|inf|infinity)$/i
 
-/** Reads a CSV file, or standard input for `-`. The first row is a header if none of its cells is a number. */
+/**
+ * Reads a CSV file, or standard input for `-`. The first row is a header if none of its cells is a number. A name ending in
+ * `.arrow` is that of an Arrow file.
+ */
 export async function readTable(path: string, signal: AbortSignal): Promise<Table> {
   const name = path === '-' ? 'standard input' : path
   if (path !== '-' && (await stat(path)).isDirectory())
     throw new InputError(`${name}: expected a CSV file, got a folder`)
+  if (isArrow(path)) return readArrowTable(path, signal)
   const table: Table = { name, rows: [], lines: [] }
   const parser = parse({ bom: true, trim: true, skip_empty_lines: true, relax_column_count: true, info: true })
   addAbortSignal(signal, parser)

@@ -21,7 +21,7 @@ export function cacheCommand(parent: Command, signal: AbortSignal): void {
   parent
     .command('cache')
     .description('replay the experts that tokens used through caches, and compare with the best possible')
-    .argument('<trace>', 'CSV or JSON lines: the experts of each token and layer; - for standard input')
+    .argument('<trace>', 'CSV, Arrow or JSON lines: the experts of each token and layer; - for standard input')
     .option('--slots <count>', 'experts that fit, of each layer or of the shared cache', positiveInteger)
     .addOption(
       new Option('--total-slots <count>', 'slots to share out among the layers, by dynamic programming')

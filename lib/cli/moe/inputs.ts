@@ -14,7 +14,7 @@ interface Source {
 
 const wantsJson = ({ path, jsonl }: Source) => jsonl || isJsonLines(path)
 
-/** Router scores: a row of numbers for each token, as CSV or as JSON lines `[…]` or `{"scores": […]}`. */
+/** Router scores: a row of numbers for each token, as CSV, Arrow or JSON lines `[…]` or `{"scores": […]}`. */
 export async function readScores(source: Source): Promise<NdArray> {
   if (!wantsJson(source)) {
     const matrix = await readMatrix(source.path, source.signal)
@@ -31,7 +31,7 @@ export async function readScores(source: Source): Promise<NdArray> {
   return { data: Float64Array.from(rows.flat()), shape: [rows.length, width] }
 }
 
-/** The load of each expert: the only numeric column of a CSV file, a named one, or JSON lines of a number or `{"load": …}`. */
+/** The load of each expert: the only numeric column of a CSV or Arrow file, a named one, or JSON lines of a number or `{"load": …}`. */
 export async function readLoad(source: Source, column?: string): Promise<Float64Array> {
   if (!wantsJson(source)) {
     const measure = await readWeights(source.path, { signal: source.signal, weights: column })
@@ -46,7 +46,7 @@ export async function readLoad(source: Source, column?: string): Promise<Float64
 }
 
 /**
- * Which experts each token used. CSV: a row for each token and layer, with the columns `layer` (absent: one layer) and the
+ * Which experts each token used. CSV or Arrow: a row for each token and layer, with the columns `layer` (absent: one layer) and the
  * experts; `token` is left out. JSON lines: `[1, 4]` in one layer, `[[1, 4], [0, 2]]` a token's experts of all layers, or
  * `{"layer": 0, "experts": [1, 4]}`. Tokens in the order of the file.
  */

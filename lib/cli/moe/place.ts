@@ -23,7 +23,7 @@ export function placeCommand(parent: Command, signal: AbortSignal): void {
   parent
     .command('place')
     .description('place experts and their replicas on devices so that the most loaded has least')
-    .argument('<load>', 'CSV or JSON lines: the load of each expert; - for standard input')
+    .argument('<load>', 'CSV, Arrow or JSON lines: the load of each expert; - for standard input')
     .requiredOption('--devices <count>', 'devices', positiveInteger)
     .addOption(
       new Option('--slots-per-device <count>', 'replicas on each device')

@@ -30,7 +30,7 @@ export function routeCommand(parent: Command, signal: AbortSignal): void {
   parent
     .command('route')
     .description('route tokens to experts with capacities so that the sum of their scores is greatest')
-    .argument('<scores>', 'CSV or JSON lines: a row of scores for each token; - for standard input')
+    .argument('<scores>', 'CSV, Arrow or JSON lines: a row of scores for each token; - for standard input')
     .option('--k <count>', 'experts per token (default: 2)', positiveInteger)
     .addOption(
       new Option('--capacity <count>', 'most tokens of an expert')

@@ -17,7 +17,7 @@ const colors = { bar: '#1f5fa8', above: '#d9681d' }
 export function bars({ title, subtitle, category, quantity, values, lines }: Bars): PlotSpec {
   const limit = lines.at(-1)?.value ?? Number.POSITIVE_INFINITY
   const data = Array.from(values, (value, index) => ({ index, value, above: value > 1.01 * limit }))
-  const width = Math.min(900, Math.max(240, 22 * data.length))
+  const width = Math.min(900, Math.max(420, 22 * data.length))
   return {
     title: { text: title, subtitle: [subtitle], anchor: 'start', fontSize: 16, subtitleColor: '#555', offset: 12 },
     padding: 16,

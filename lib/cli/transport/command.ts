@@ -15,9 +15,9 @@ const tolerances = { float64: 1e-9, float32: 1e-5 }
 export function transportCommand(program: Command, signal: AbortSignal): void {
   const command = program
     .command('transport')
-    .description('move the points or weights of one CSV file onto those of another at least cost')
-    .argument('<source>', 'CSV file, or - for standard input')
-    .argument('<target>', 'CSV file, or - for standard input')
+    .description('move the points or weights of one file onto those of another at least cost')
+    .argument('<source>', 'CSV or Arrow file, or - for standard input')
+    .argument('<target>', 'CSV or Arrow file, or - for standard input')
     .addOption(new Option('--cost <name>', 'cost between points').choices(costNames).conflicts('costMatrix'))
     .option('--cost-matrix <csv>', 'costs, a row per source; the two files are then weights')
     .addOption(
