@@ -13,59 +13,68 @@ constexpr double kNullPivot = 1e-13;
 constexpr size_t kStretch = 1 << 16;
 constexpr int32_t kTaken = -1;
 
+// Rows up to this length are searched from one end to the other.
+constexpr int32_t kShort = 16;
+
 // Whether A_ji is A_ij.
 bool isMirrored(const ForestRows& rows, size_t i, int32_t j, double value) {
   if (rows.symmetric) return true;
-  const int32_t *from = rows.indices + rows.indptr[j], *to = rows.indices + rows.indptr[j + 1];
-  const int32_t* at = std::lower_bound(from, to, static_cast<int32_t>(i));
-  if (at == to || *at != static_cast<int32_t>(i)) return false;
+  const int32_t *at = rows.indices + rows.indptr[j], *end = rows.indices + rows.indptr[j + 1];
+  const int32_t wanted = static_cast<int32_t>(i);
+  if (end - at > kShort) at = std::lower_bound(at, end, wanted);
+  while (at != end && *at < wanted) at++;
+  if (at == end || *at != wanted) return false;
   const double other = rows.values[at - rows.indices];
   return std::fabs(value - other) <= 1e-12 * std::max(std::fabs(value), std::fabs(other));
 }
 
-}  // namespace
+// A_ii, and the entry to p.
+struct Entries {
+  double diagonal, toParent;
+};
+Entries entriesOf(const ForestRows& rows, size_t i, int32_t p) {
+  Entries entries{rows.diagonal != nullptr ? rows.diagonal[i] : 0, 0};
+  for (int32_t k = rows.indptr[i]; k < rows.indptr[i + 1]; k++) {
+    const int32_t j = rows.indices[k];
+    if (j == p) entries.toParent = rows.values[k];
+    if (rows.diagonal == nullptr && j == static_cast<int32_t>(i)) entries.diagonal = rows.values[k];
+  }
+  return entries;
+}
 
-ForestSolver::ForestSolver(size_t capacity)
-    : degree_(capacity),
-      link_(capacity),
-      order_(capacity),
-      toParent_(capacity),
-      pivots_(capacity),
-      least_(capacity) {}
+}  // namespace
 
 ForestFault ForestSolver::solve(const ForestRows& rows, size_t size, const double* c, double* x,
                                 bool semidefinite, Team& team) {
   forEach(team, size, size * 8, [&](size_t i, unsigned) { load(i, rows, c, x); });
-  std::vector<Part> parts((size + kStretch - 1) / kStretch + 1);
-  const uint32_t stretches = static_cast<uint32_t>(parts.size() - 1);
+  const uint32_t stretches = static_cast<uint32_t>((size + kStretch - 1) / kStretch);
+  std::vector<Part> parts(stretches + 1);
   team.run(stretches, [&](uint32_t s, unsigned) {
-    parts[s].begin = s * kStretch;
+    parts[s].order = &order_[s * kStretch];
+    parts[s].toParent = &toParent_[s * kStretch];
     peel(parts[s], s * kStretch, std::min(size, (s + 1) * kStretch), rows, x);
   });
   if (team.monitor().cancelled()) return ForestFault::none;
-  // The order of the rest goes behind that of the stretches, which may have left gaps.
-  Part& rest = parts.back();
   size_t taken = 0;
-  for (uint32_t s = 0; s < stretches; s++) taken += parts[s].end - parts[s].begin;
-  if (stretches > 1) {
-    order_.resize(std::max(order_.size(), size + size - taken));
-    toParent_.resize(order_.size());
-    rest.begin = size;
-    peel(rest, 0, size, rows, x);
-    taken += rest.end - rest.begin;
-  }
+  for (uint32_t s = 0; s < stretches; s++) taken += parts[s].count;
+  const std::unique_ptr<int32_t[]> order(new int32_t[size - taken]);
+  const std::unique_ptr<double[]> toParent(new double[size - taken]);
+  Part& rest = parts.back();
+  rest.order = order.get();
+  rest.toParent = toParent.get();
+  if (stretches > 1) peel(rest, 0, size, rows, x);
   for (const Part& part : parts) {
     if (part.kind == ForestFault::none) continue;
     fault = part.fault;
     return part.kind;
   }
-  trees = size - taken;
+  trees = size - taken - rest.count;
   for (size_t i = 0; i < size; i++) {
     if (degree_[i] <= 0) continue;
     fault = nodeOnCycle(size, rows);
     return ForestFault::cycle;
   }
-  if (!solveRoots(size, x, semidefinite)) return ForestFault::pivot;
+  if (!solveRoots(size, rows, x, semidefinite)) return ForestFault::pivot;
   substitute(rest, x);
   team.run(stretches, [&](uint32_t s, unsigned) { substitute(parts[s], x); });
   return ForestFault::none;
@@ -86,33 +95,29 @@ void ForestSolver::load(size_t i, const ForestRows& rows, const double* c, doubl
   degree_[i] = degree;
   link_[i] = link;
   pivots_[i] = diagonal;
-  least_[i] = kNullPivot * diagonal;
   x[i] = c[i];
 }
 
 // Takes off the leaves first … last - 1 whose parents are among them, and what becomes a leaf by it.
 void ForestSolver::peel(Part& part, size_t first, size_t last, const ForestRows& rows, double* x) {
-  part.end = part.begin;
   for (size_t next = first; next < last; next++) {
     size_t i = next;
     while (degree_[i] == 1) {
       const int32_t p = link_[i];
       if (static_cast<size_t>(p) < first || static_cast<size_t>(p) >= last) break;
-      int32_t k = rows.indptr[i];
-      while (rows.indices[k] != p) k++;
-      const double value = rows.values[k];
-      const bool mirrored = isMirrored(rows, i, p, value);
+      const Entries entries = entriesOf(rows, i, p);
+      const bool mirrored = isMirrored(rows, i, p, entries.toParent);
       // A negative or NaN pivot is no rounding error, and a null one is only at a root.
-      if (!mirrored || !(pivots_[i] > least_[i])) {
+      if (!mirrored || !(pivots_[i] > kNullPivot * entries.diagonal)) {
         part.kind = mirrored ? ForestFault::pivot : ForestFault::asymmetry;
         part.fault = i;
         return;
       }
-      const double ratio = value / pivots_[i];
-      pivots_[p] -= value * ratio;
+      const double ratio = entries.toParent / pivots_[i];
+      pivots_[p] -= entries.toParent * ratio;
       x[p] -= ratio * x[i];
-      order_[part.end] = static_cast<int32_t>(i);
-      toParent_[part.end++] = value;
+      part.order[part.count] = static_cast<int32_t>(i);
+      part.toParent[part.count++] = entries.toParent;
       degree_[i] = kTaken;
       degree_[p]--;
       link_[p] ^= static_cast<int32_t>(i);
@@ -123,15 +128,15 @@ void ForestSolver::peel(Part& part, size_t first, size_t last, const ForestRows&
   }
 }
 
-bool ForestSolver::solveRoots(size_t size, double* x, bool semidefinite) {
+bool ForestSolver::solveRoots(size_t size, const ForestRows& rows, double* x, bool semidefinite) {
   for (size_t i = 0; i < size; i++) {
     if (degree_[i] == kTaken) continue;
-    if (pivots_[i] > least_[i]) {
+    const double diagonal = entriesOf(rows, i, kTaken).diagonal;
+    if (pivots_[i] > kNullPivot * diagonal) {
       x[i] /= pivots_[i];
       continue;
     }
     // Rounding leaves a null pivot at the root of a singular tree.
-    const double diagonal = least_[i] / kNullPivot;
     if (!semidefinite || pivots_[i] < -1e-6 * diagonal || std::isnan(pivots_[i])) {
       fault = i;
       return false;
@@ -142,9 +147,9 @@ bool ForestSolver::solveRoots(size_t size, double* x, bool semidefinite) {
 }
 
 void ForestSolver::substitute(const Part& part, double* x) const {
-  for (size_t at = part.end; at-- > part.begin;) {
-    const int32_t i = order_[at];
-    x[i] = (x[i] - toParent_[at] * x[link_[i]]) / pivots_[i];
+  for (size_t at = part.count; at-- > 0;) {
+    const int32_t i = part.order[at];
+    x[i] = (x[i] - part.toParent[at] * x[link_[i]]) / pivots_[i];
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "descent/model.h"
@@ -35,7 +36,12 @@ enum class ForestFault { none, cycle, pivot, asymmetry };
 // their numbers where that is possible, so that memory is passed through from one end to the other.
 class ForestSolver {
  public:
-  explicit ForestSolver(size_t capacity);
+  explicit ForestSolver(size_t capacity)
+      : degree_(new int32_t[capacity]),
+        link_(new int32_t[capacity]),
+        order_(new int32_t[capacity]),
+        toParent_(new double[capacity]),
+        pivots_(new double[capacity]) {}
   // x may be c. Stretches of nodes first, each on its own, then what is left between them.
   ForestFault solve(const ForestRows& rows, size_t size, const double* c, double* x, bool semidefinite,
                     Team& team);
@@ -45,19 +51,22 @@ class ForestSolver {
   size_t trees = 0;
 
  private:
+  // The nodes that were taken off, in that order, and the entries to their parents.
   struct Part {
-    // Nodes taken off are order_[begin] … order_[end - 1].
-    size_t begin = 0, end = 0, fault = 0;
+    int32_t* order = nullptr;
+    double* toParent = nullptr;
+    size_t count = 0, fault = 0;
     ForestFault kind = ForestFault::none;
   };
   void load(size_t i, const ForestRows& rows, const double* c, double* x);
   void peel(Part& part, size_t first, size_t last, const ForestRows& rows, double* x);
   void substitute(const Part& part, double* x) const;
-  bool solveRoots(size_t size, double* x, bool semidefinite);
+  bool solveRoots(size_t size, const ForestRows& rows, double* x, bool semidefinite);
   size_t nodeOnCycle(size_t size, const ForestRows& rows) const;
 
-  std::vector<int32_t> degree_, link_, order_;
-  std::vector<double> toParent_, pivots_, least_;
+  // Never read before it is written, so never zeroed: that would be another pass through memory.
+  std::unique_ptr<int32_t[]> degree_, link_, order_;
+  std::unique_ptr<double[]> toParent_, pivots_;
 };
 
 // Disjoint sets, with path halving.

@@ -35,8 +35,9 @@ class Descent {
     refresh();
     scale();
     double residual = this->residual(), touched = 0;
-    Ended status = residual <= rules_.tolerance ? Ended::converged : Ended::iterationLimit;
     if (s_.monitor.cancelled()) return;
+    checkFinite(residual, 0);
+    Ended status = residual <= rules_.tolerance ? Ended::converged : Ended::iterationLimit;
     if (status != Ended::converged && rules_.maxIterations > 0) prepare();
     size_t logged = 0, iteration = 0;
     while (status == Ended::iterationLimit && static_cast<double>(iteration) < rules_.maxIterations) {
@@ -71,10 +72,7 @@ class Descent {
       if (s_.out.values != nullptr) s_.out.values[iteration - 1] = s_.value;
       residual = this->residual();
       sinceCheck_ = 0;
-      if (!std::isfinite(s_.value) || !std::isfinite(residual))
-        throw Error("ERR_NOT_FINITE",
-                    "A: expected numbers within the range of float64, got an overflow at iteration " +
-                        std::to_string(iteration));
+      checkFinite(residual, iteration);
       if (residual <= rules_.tolerance) {
         status = Ended::converged;
       } else if (greedy_ ? still_ >= 2 : still_ >= 3 * period_) {
@@ -136,6 +134,13 @@ class Descent {
       if (!(r <= most)) most = r;
     }
     return most / s_.scale;
+  }
+
+  void checkFinite(double residual, size_t iteration) const {
+    if (std::isfinite(s_.value) && std::isfinite(residual)) return;
+    throw Error("ERR_NOT_FINITE",
+                "A: expected numbers within the range of float64, got an overflow at iteration " +
+                    std::to_string(iteration));
   }
 
   void prepare() {

@@ -50,11 +50,12 @@ export class Descent {
 
   *run(): Flow<void> {
     const { state, rules, watch } = this
-    const { out, model } = state
+    const { out } = state
     this.findLive()
     yield* this.refresh()
     yield* this.findScale()
     let residual = this.residual()
+    this.checkFinite(residual)
     let status: number = residual <= rules.tolerance ? ended.converged : ended.iterationLimit
     if (status !== ended.converged && rules.maxIterations > 0) yield* this.prepare()
     while (status === ended.iterationLimit && this.iteration < rules.maxIterations) {
@@ -85,12 +86,7 @@ export class Descent {
       if (out.values !== null) out.values[this.iteration - 1] = state.value
       residual = this.residual()
       this.sinceCheck = 0
-      if (!Number.isFinite(state.value) || !Number.isFinite(residual)) {
-        throw new ExtremaError(
-          'ERR_NOT_FINITE',
-          `${model.name}: expected numbers within the range of float64, got an overflow at iteration ${this.iteration}`,
-        )
-      }
+      this.checkFinite(residual)
       if (residual <= rules.tolerance) status = ended.converged
       else if (this.isGreedy ? this.still >= 2 : this.still >= 3 * this.period) status = ended.stalled
       else this.chooseWorkingSet()
@@ -152,6 +148,15 @@ export class Descent {
       if (!(r <= most)) most = r
     }
     return most / scale
+  }
+
+  private checkFinite(residual: number): void {
+    const { value, model } = this.state
+    if (Number.isFinite(value) && Number.isFinite(residual)) return
+    throw new ExtremaError(
+      'ERR_NOT_FINITE',
+      `${model.name}: expected numbers within the range of float64, got an overflow at iteration ${this.iteration}`,
+    )
   }
 
   private *prepare(): Flow<void> {
