@@ -131,7 +131,8 @@ class Descent {
       const double l = s_.model.lipschitz[i];
       const double r = l * std::fabs(s_.terms.step(i, s_.x[i], s_.model.gradient[i], l));
       // NaN must not pass for small.
-      if (!(r <= most)) most = r;
+      if (std::isnan(r)) return r;
+      most = std::max(most, r);
     }
     return most / s_.scale;
   }

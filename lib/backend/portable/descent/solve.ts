@@ -145,7 +145,8 @@ export class Descent {
       const i = live[k]
       const r = model.lipschitz[i] * Math.abs(terms.step(i, x[i], model.gradient[i], model.lipschitz[i]))
       // NaN must not pass for small.
-      if (!(r <= most)) most = r
+      if (Number.isNaN(r)) return r
+      most = Math.max(most, r)
     }
     return most / scale
   }
