@@ -97,6 +97,9 @@ export interface DescentRules {
   tolerance: number
   maxIterations: number
   seed: number
+  /** Sweeps go over a working set. */
+  workingSet: boolean
+  threads: number
 }
 
 export interface DescentOutputs {
@@ -141,6 +144,7 @@ export interface ForestJob {
   x: Float64Array
   /** Number of trees, largest |b - A x|. */
   report: Float64Array
+  threads: number
 }
 
 export interface DescentKernels {

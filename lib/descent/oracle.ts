@@ -143,7 +143,7 @@ export class OracleModel implements Model {
     out.set(yield* this.numbers('hessian', problem.hessian!(x, block.slice(0, size)), size * size))
   }
 
-  *trial(block: Int32Array, size: number, d: Float64Array): Flow<number> {
+  *trial(block: Int32Array, size: number, _g: Float64Array, d: Float64Array): Flow<number> {
     this.trialPoint.set(this.x)
     for (let a = 0; a < size; a++) this.trialPoint[block[a]] += d[a]
     this.next = yield* this.number(this.trialPoint)

@@ -1,14 +1,14 @@
 import type { ForestJob } from '../backend/descent.js'
 import { kernels } from '../backend/index.js'
 import type { Control, Kernels } from '../backend/kernels.js'
-import { checkRunOptions, runNames } from '../backend/options.js'
+import { checkRunOptions } from '../backend/options.js'
 import { type Csr, checkFinite, type MatrixLike, toFloat64, type VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import type { SolverOptions } from '../core/options.js'
 import type { Solution } from '../core/solution.js'
 import { checkMatrix } from './matrix.js'
 
-export interface ForestOptions extends Pick<SolverOptions, 'signal' | 'backend'> {}
+export interface ForestOptions extends Pick<SolverOptions, 'threads' | 'signal' | 'backend'> {}
 
 export interface ForestSolution extends Solution {
   x: Float64Array
@@ -16,7 +16,7 @@ export interface ForestSolution extends Solution {
   trees: number
 }
 
-const names: ReadonlySet<string> = new Set(runNames.filter((name) => name === 'signal' || name === 'backend'))
+const names: ReadonlySet<string> = new Set(['threads', 'signal', 'backend'])
 
 interface Prepared {
   job: ForestJob
@@ -55,7 +55,7 @@ export function solveForestSync(A: MatrixLike | Csr, b: VectorLike, options: For
 
 function prepare(A: MatrixLike | Csr, b: VectorLike, options: ForestOptions): Prepared {
   const start = performance.now()
-  const { control, backend } = checkRunOptions(options, names, '{ signal, backend }')
+  const { control, backend, threads } = checkRunOptions(options, names, '{ threads, signal, backend }')
   control.signal?.throwIfAborted()
   const matrix = checkMatrix('A', A)
   if (matrix.rows !== matrix.columns) {
@@ -66,7 +66,7 @@ function prepare(A: MatrixLike | Csr, b: VectorLike, options: ForestOptions): Pr
     throw new ExtremaError('ERR_SHAPE', `b: expected ${matrix.rows} numbers, got ${right.length}`)
   }
   checkFinite('b', right)
-  const job = { matrix, b: right, x: new Float64Array(matrix.rows), report: new Float64Array(2) }
+  const job = { matrix, b: right, x: new Float64Array(matrix.rows), report: new Float64Array(2), threads }
   return { job, control, kernels: kernels(backend), start }
 }
 

@@ -48,6 +48,8 @@ Napi::Value solveKernel(const Napi::CallbackInfo& info) {
   rules.maxIterations = parameters[14];
   rules.seed[0] = static_cast<uint32_t>(parameters[15]);
   rules.seed[1] = static_cast<uint32_t>(parameters[16]);
+  rules.workingSet = parameters[17] != 0;
+  rules.threads = static_cast<unsigned>(parameters[18]);
   const Int32s start = int32s(info[12]);
   rules.givenStart = start.data;
   rules.givenBlocks = start.size == 0 ? 0 : start.size - 1;
@@ -75,15 +77,16 @@ Napi::Value solveKernel(const Napi::CallbackInfo& info) {
   });
 }
 
-// (job, wantsProgress, timeLimit, [n], dense, indptr, indices, data, b, x, report)
+// (job, wantsProgress, timeLimit, [n, threads], dense, indptr, indices, data, b, x, report)
 Napi::Value forestKernel(const Napi::CallbackInfo& info) {
   Matrix matrix = matrixOf(info, 4);
   matrix.rows = matrix.columns = static_cast<size_t>(float64s(info[3]).data[0]);
+  const unsigned threads = static_cast<unsigned>(float64s(info[3]).data[1]);
   const double* b = float64s(info[8]).data;
   double *x = float64s(info[9]).data, *to = float64s(info[10]).data;
   return launch(info, [=](Monitor& monitor) {
     ForestReport report;
-    solveForest(matrix, b, x, report, monitor);
+    solveForest(matrix, b, x, threads, report, monitor);
     to[0] = report.trees;
     to[1] = report.residual;
   });

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/monitor.h"
+#include "core/team.h"
 #include "descent/problem.h"
 
 namespace extrema::descent {
@@ -44,18 +45,32 @@ class Model {
   virtual void sparseBlock(const int32_t* block, size_t size, const int32_t* place, bool current,
                            SparseBlock& out) = 0;
   virtual void product(const double* v, bool current, double* out) = 0;
-  // f(x + d) - f(x); x is left.
-  virtual double trial(const int32_t* block, size_t size, const double* d) = 0;
+  // f(x + d) - f(x), where the gradient of the block is g; x is left.
+  virtual double trial(const int32_t* block, size_t size, const double* g, const double* d) = 0;
   // Takes the step of the last trial: x is to have moved.
   virtual void accept(const int32_t* block, size_t size, const double* d) = 0;
   virtual void rowSums(double* out) = 0;
   virtual const Graph& graph() = 0;
 };
 
-std::unique_ptr<Model> rowsModel(const Problem& problem, const double* x, bool tracks, Monitor& monitor);
-std::unique_ptr<Model> quadraticModel(const Problem& problem, const double* x, Monitor& monitor);
+std::unique_ptr<Model> rowsModel(const Problem& problem, const double* x, bool tracks, Team& team);
+std::unique_ptr<Model> quadraticModel(const Problem& problem, const double* x, Team& team);
 
 Graph graphOf(const Matrix& matrix);
 void checkSymmetric(const Matrix& matrix, const Monitor& monitor);
+
+// f(k) for k below `count`, in chunks that depend on the work alone.
+template <class F>
+void forEach(Team& team, size_t count, size_t work, F&& f) {
+  constexpr size_t kLeastWork = 1 << 16, kMostChunks = 64;
+  const size_t chunks = std::min(std::max<size_t>(1, std::min(work / kLeastWork, kMostChunks)), count);
+  if (chunks == 0) return;
+  team.run(static_cast<uint32_t>(chunks), [&](uint32_t chunk, unsigned worker) {
+    for (size_t k = count * chunk / chunks; k < count * (chunk + 1) / chunks; k++) {
+      if ((k & 15) == 0 && team.monitor().cancelled()) return;
+      f(k, worker);
+    }
+  });
+}
 
 }  // namespace extrema::descent

@@ -67,13 +67,14 @@ struct Rules {
   Selection selection = Selection::gsd;
   Update update = Update::matrix;
   size_t blockSize = 5;
-  bool rowSums = false;
+  bool rowSums = false, workingSet = false;
   double cubic = 0;
   size_t latticeRows = 0, latticeColumns = 0;
   const int32_t *givenStart = nullptr, *givenIndices = nullptr;
   size_t givenBlocks = 0;
   double tolerance = 1e-6, maxIterations = 0;
   uint32_t seed[2] = {0, 0};
+  unsigned threads = 1;
 };
 
 struct Outputs {
@@ -95,6 +96,7 @@ struct ForestReport {
   double trees = 0, residual = 0;
 };
 // Solves matrix x = b, whose off-diagonal entries are the edges of a forest.
-void solveForest(const Matrix& matrix, const double* b, double* x, ForestReport& report, Monitor& monitor);
+void solveForest(const Matrix& matrix, const double* b, double* x, unsigned threads, ForestReport& report,
+                 Monitor& monitor);
 
 }  // namespace extrema::descent

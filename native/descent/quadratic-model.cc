@@ -35,12 +35,12 @@ void eachEntry(const Matrix& matrix, size_t i, F&& f) {
 // its block.
 class QuadraticModel : public Model {
  public:
-  QuadraticModel(const Problem& problem, const double* x, Monitor& monitor)
-      : p_(problem), a_(problem.matrix), x_(x), monitor_(monitor), place_(problem.matrix.rows, -1) {
+  QuadraticModel(const Problem& problem, const double* x, Team& team)
+      : p_(problem), a_(problem.matrix), x_(x), team_(team), place_(problem.matrix.rows, -1) {
     n = a_.rows;
     quadratic = true;
     tracks = true;
-    checkSymmetric(a_, monitor);
+    checkSymmetric(a_, team.monitor());
     gradient.resize(n);
     lipschitz.resize(n);
     for (size_t i = 0; i < n; i++) {
@@ -115,7 +115,7 @@ class QuadraticModel : public Model {
   }
 
   void product(const double* v, bool, double* out) override {
-    for (size_t i = 0; i < n; i++) {
+    forEach(team_, n, entries(), [&](size_t i, unsigned) {
       double sum = 0;
       if (a_.dense != nullptr) {
         sum = cblas_ddot(static_cast<int>(n), a_.dense + i * n, 1, v, 1);
@@ -123,11 +123,10 @@ class QuadraticModel : public Model {
         for (int32_t k = a_.indptr[i]; k < a_.indptr[i + 1]; k++) sum += a_.data[k] * v[a_.indices[k]];
       }
       out[i] = sum + p_.l2 * v[i];
-      if ((i & 255) == 0 && monitor_.cancelled()) return;
-    }
+    });
   }
 
-  double trial(const int32_t* block, size_t size, const double* d) override {
+  double trial(const int32_t* block, size_t size, const double* g, const double* d) override {
     enter(block, size);
     double change = 0;
     for (size_t a = 0; a < size; a++) {
@@ -141,19 +140,29 @@ class QuadraticModel : public Model {
           if (b >= 0) sum += a_.data[k] * d[b];
         }
       }
-      change += d[a] * (gradient[i] + 0.5 * sum);
+      change += d[a] * (g[a] + 0.5 * sum);
     }
     leave(block, size);
     return change;
   }
 
   void accept(const int32_t* block, size_t size, const double* d) override {
+    if (a_.dense != nullptr) {
+      // Each chunk takes all steps to its part of the gradient.
+      const size_t parts = (n + kPart - 1) / kPart;
+      forEach(team_, parts, size * n, [&](size_t part, unsigned) {
+        const size_t from = part * kPart, length = std::min(n, from + kPart) - from;
+        for (size_t a = 0; a < size; a++) {
+          if (d[a] != 0)
+            cblas_daxpy(static_cast<int>(length), d[a], a_.dense + static_cast<size_t>(block[a]) * n + from,
+                        1, gradient.data() + from, 1);
+        }
+      });
+    }
     for (size_t a = 0; a < size; a++) {
       const size_t i = static_cast<size_t>(block[a]);
       if (d[a] == 0) continue;
-      if (a_.dense != nullptr) {
-        cblas_daxpy(static_cast<int>(n), d[a], a_.dense + i * n, 1, gradient.data(), 1);
-      } else {
+      if (a_.dense == nullptr) {
         for (int32_t k = a_.indptr[i]; k < a_.indptr[i + 1]; k++)
           gradient[a_.indices[k]] += d[a] * a_.data[k];
       }
@@ -162,12 +171,11 @@ class QuadraticModel : public Model {
   }
 
   void rowSums(double* out) override {
-    for (size_t i = 0; i < n; i++) {
+    forEach(team_, n, entries(), [&](size_t i, unsigned) {
       double sum = p_.l2;
       eachEntry(a_, i, [&](size_t, double value) { sum += std::fabs(value); });
       out[i] = sum;
-      if ((i & 255) == 0 && monitor_.cancelled()) return;
-    }
+    });
   }
 
   const Graph& graph() override {
@@ -176,6 +184,10 @@ class QuadraticModel : public Model {
   }
 
  private:
+  static constexpr size_t kPart = 1024;
+
+  size_t entries() const { return a_.dense != nullptr ? n * n : static_cast<size_t>(a_.indptr[n]); }
+
   void enter(const int32_t* block, size_t size) {
     for (size_t a = 0; a < size; a++) place_[block[a]] = static_cast<int32_t>(a);
   }
@@ -186,7 +198,7 @@ class QuadraticModel : public Model {
   const Problem& p_;
   const Matrix& a_;
   const double* x_;
-  Monitor& monitor_;
+  Team& team_;
   std::vector<int32_t> place_;
   Graph graph_;
 };
@@ -218,8 +230,8 @@ void checkSymmetric(const Matrix& matrix, const Monitor& monitor) {
   }
 }
 
-std::unique_ptr<Model> quadraticModel(const Problem& problem, const double* x, Monitor& monitor) {
-  return std::make_unique<QuadraticModel>(problem, x, monitor);
+std::unique_ptr<Model> quadraticModel(const Problem& problem, const double* x, Team& team) {
+  return std::make_unique<QuadraticModel>(problem, x, team);
 }
 
 }  // namespace extrema::descent

@@ -230,7 +230,8 @@ describe('descent: blockCoordinateDescent', () => {
             }
             const options = { blockSize: 3, update: 'exact', maxIterations: 1, tolerance: 0 } as const
             const best = solve(problem, { ...options, selection: 'mi' })
-            for (const selection of ['gs', 'gsl', 'gsd', 'random', 'cyclic', 'lipschitz'] as const) {
+            const wide = Object.keys(extra).length === 0 ? (['iht', 'gsn'] as const) : []
+            for (const selection of ['gs', 'gsl', 'gsd', 'random', 'cyclic', 'lipschitz', ...wide] as const) {
               const other = solve(problem, { ...options, selection })
               expect(other.value).to.be.at.least(best.value - 1e-10)
             }

@@ -32,6 +32,8 @@ function layout(job: DescentJob): readonly unknown[] {
     rules.maxIterations,
     rules.seed % 2 ** 32,
     Math.floor(rules.seed / 2 ** 32),
+    rules.workingSet ? 1 : 0,
+    rules.threads,
   )
   return [
     parameters,
@@ -58,8 +60,8 @@ const orNull = (value: unknown) => (ArrayBuffer.isView(value) && value.byteLengt
 export function nativeDescent(runtime: Runtime, room: Exports): DescentKernels {
   return {
     solve: nativeKernel(runtime, room.solve, layout),
-    forest: nativeKernel(runtime, room.forest, ({ matrix, b, x, report }) =>
-      [Float64Array.of(matrix.rows), ...matrixLayout(matrix), b, x, report].map(orNull),
+    forest: nativeKernel(runtime, room.forest, ({ matrix, b, x, report, threads }) =>
+      [Float64Array.of(matrix.rows, threads), ...matrixLayout(matrix), b, x, report].map(orNull),
     ),
   }
 }

@@ -40,11 +40,11 @@ function* forest({ matrix, b, x, report }: ForestJob, watch: Watch): Flow<void> 
   }
   if (watch.due()) yield
   const solver = new ForestSolver(n)
-  if (!solver.prepare(block, n)) {
+  const fault = solver.solve(block, n, b, x, false)
+  if (fault === 'cycle') {
     throw new ExtremaError('ERR_SHAPE', `A: expected a forest, got a graph with a cycle through node ${solver.fault}`)
   }
-  if (watch.due()) yield
-  if (!solver.solve(block, n, b, x, false)) {
+  if (fault === 'pivot') {
     throw new ExtremaError(
       'ERR_NOT_POSITIVE',
       `A: expected a positive definite matrix, got a pivot at node ${solver.fault} that is not positive`,

@@ -50,8 +50,8 @@ export interface Model {
   sparseBlock(block: Int32Array, size: number, place: Int32Array, current: boolean, out: SparseBlock): Flow<void>
   /** H v, of the bound or the current Hessian. */
   product(v: Float64Array, current: boolean, out: Float64Array): Flow<void>
-  /** f(x + d) - f(x) for a step d of the block; x is left. */
-  trial(block: Int32Array, size: number, d: Float64Array): Flow<number>
+  /** f(x + d) - f(x) for a step d of the block, where its gradient is g; x is left. */
+  trial(block: Int32Array, size: number, g: Float64Array, d: Float64Array): Flow<number>
   /** Takes the step of the last `trial`: x is to have moved when this is called. */
   accept(block: Int32Array, size: number, d: Float64Array): Flow<void>
   /** Σ_j |H_ij| of the bound. */

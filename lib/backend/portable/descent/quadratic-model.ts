@@ -119,8 +119,8 @@ export class QuadraticModel implements Model {
     }
   }
 
-  *trial(block: Int32Array, size: number, d: Float64Array): Flow<number> {
-    const { place, gradient } = this
+  *trial(block: Int32Array, size: number, g: Float64Array, d: Float64Array): Flow<number> {
+    const { place } = this
     const { dense, indptr, indices, data } = this.matrix
     for (let a = 0; a < size; a++) place[block[a]] = a
     let change = 0
@@ -135,7 +135,7 @@ export class QuadraticModel implements Model {
           if (b >= 0) sum += data![k] * d[b]
         }
       }
-      change += d[a] * (gradient[i] + 0.5 * sum)
+      change += d[a] * (g[a] + 0.5 * sum)
     }
     for (let a = 0; a < size; a++) place[block[a]] = -1
     return change

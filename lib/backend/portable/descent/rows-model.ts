@@ -1,13 +1,12 @@
 // biome-ignore-all lint/correctness/useYield: the methods of a model are generators, whether or not this one waits.
 import type { DescentData, MatrixData } from '../../descent.js'
-import { type Columns, columnsOf } from './columns.js'
+import { Columns } from './columns.js'
 import type { Flow, Watch } from './flow.js'
 import type { Graph, Model, SparseBlock } from './model.js'
+import { Pairs } from './pairs.js'
+import { RowLoss } from './row-loss.js'
 
 const entriesPerLook = 1 << 15
-
-/** log(1 + exp(z)) */
-const softplus = (z: number) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)))
 
 /**
  * f(x) = Σ_r φ_r(a_rᵀ x) + ½ l2 |x|²: least squares, logistic, and softmax with k numbers a_rᵀ X in place of one. Kept are
@@ -23,19 +22,19 @@ export class RowsModel implements Model {
   private readonly m: number
   private readonly classes: number
   private readonly matrix: MatrixData
+  private readonly loss: RowLoss
   private readonly columns: Columns
+  private readonly pairs: Pairs
   private readonly squares: Float64Array
   private readonly margins: Float64Array
   private readonly losses: Float64Array
   private readonly slopes: Float64Array
   private readonly moved: Float64Array
-  private readonly newLosses: Float64Array
   private readonly slopeChange: Float64Array
   private readonly scattered: Float64Array
   private readonly touched: Int32Array
   private readonly isTouched: Uint8Array
   private touchedCount = 0
-  private links: Graph | undefined
   private readonly sum: Float64Array
 
   constructor(
@@ -44,26 +43,31 @@ export class RowsModel implements Model {
     readonly tracks: boolean,
     private readonly watch: Watch,
   ) {
-    const { matrix, classes, loss, l2 } = data
+    const { matrix, classes, l2 } = data
     const { rows, columns } = matrix
     this.m = rows
     this.classes = classes
     this.n = columns * classes
     this.matrix = matrix
-    this.quadratic = loss === 'least-squares'
-    this.columns = columnsOf(matrix)
+    this.quadratic = data.loss === 'least-squares'
+    this.loss = new RowLoss(data)
+    this.columns = new Columns(matrix)
+    this.pairs = new Pairs(data, this.columns, this.loss, watch)
     this.squares = new Float64Array(columns)
-    for (let j = 0; j < columns; j++) this.squares[j] = this.columnProduct(j, j)
+    for (let j = 0; j < columns; j++) {
+      this.columns.each(j, (_r, value) => {
+        this.squares[j] += value * value
+      })
+    }
     this.lipschitz = new Float64Array(this.n)
     for (let i = 0; i < this.n; i++) {
-      this.lipschitz[i] = this.squares[Math.floor(i / classes)] * this.boundWeight(0, 0) + l2
+      this.lipschitz[i] = this.squares[Math.floor(i / classes)] * this.loss.bound(0, 0) + l2
     }
     this.gradient = new Float64Array(this.n)
     this.margins = new Float64Array(rows * classes)
     this.losses = new Float64Array(rows)
     this.slopes = new Float64Array(rows * classes)
     this.moved = new Float64Array(rows * classes)
-    this.newLosses = new Float64Array(rows)
     this.slopeChange = new Float64Array(classes)
     this.scattered = new Float64Array(rows)
     this.touched = new Int32Array(rows)
@@ -71,92 +75,10 @@ export class RowsModel implements Model {
     this.sum = new Float64Array(classes)
   }
 
-  /** Bound of the second derivative of φ in its outputs c and d: 1, ¼, ½ (δ - 1/k) (Böhning). */
-  private boundWeight(c: number, d: number): number {
-    if (this.data.loss === 'least-squares') return 1
-    if (this.data.loss === 'logistic') return 0.25
-    return 0.5 * ((c === d ? 1 : 0) - 1 / this.classes)
-  }
-
-  /** The second derivative itself. */
-  private weight(r: number, c: number, d: number): number {
-    const { loss, target } = this.data
-    if (loss === 'least-squares') return 1
-    const s = this.slopes[r * this.classes + c]
-    if (loss === 'logistic') {
-      const p = Math.abs(s)
-      return p * (1 - p)
-    }
-    const p = s + (target[r] === c ? 1 : 0)
-    const q = this.slopes[r * this.classes + d] + (target[r] === d ? 1 : 0)
-    return c === d ? p * (1 - p) : -p * q
-  }
-
-  /** φ_r and its slopes at these margins. */
-  private evaluate(r: number, margins: Float64Array, slopes: Float64Array, at: number): number {
-    const { loss, target } = this.data
-    const k = this.classes
-    if (loss === 'least-squares') {
-      const residual = margins[r] - target[r]
-      slopes[at] = residual
-      return 0.5 * residual * residual
-    }
-    if (loss === 'logistic') {
-      const z = -target[r] * margins[r]
-      slopes[at] = -target[r] / (1 + Math.exp(-z))
-      return softplus(z)
-    }
-    const from = r * k
-    let largest = margins[from]
-    for (let c = 1; c < k; c++) largest = Math.max(largest, margins[from + c])
-    let sum = 0
-    for (let c = 0; c < k; c++) {
-      const e = Math.exp(margins[from + c] - largest)
-      slopes[at + c] = e
-      sum += e
-    }
-    const own = target[r]
-    for (let c = 0; c < k; c++) slopes[at + c] = slopes[at + c] / sum - (c === own ? 1 : 0)
-    return largest - margins[from + own] + Math.log(sum)
-  }
-
-  private columnProduct(i: number, j: number): number {
-    const { dense, indptr, indices, data } = this.columns
-    let sum = 0
-    if (dense !== null) {
-      for (let r = 0, a = i * this.m, b = j * this.m; r < this.m; r++) sum += dense[a + r] * dense[b + r]
-      return sum
-    }
-    if (i === j) {
-      for (let k = indptr[i]; k < indptr[i + 1]; k++) sum += data[k] * data[k]
-      return sum
-    }
-    for (let k = indptr[j]; k < indptr[j + 1]; k++) sum += data[k] * this.scattered[indices[k]]
-    return sum
-  }
-
   *refresh(): Flow<number> {
-    const { m, classes, x, margins, matrix, data } = this
-    const { dense, indptr, indices, columns } = matrix
-    let value = 0
-    let work = 0
-    for (let r = 0; r < m; r++) {
-      for (let c = 0; c < classes; c++) {
-        let sum = 0
-        if (dense !== null) {
-          for (let j = 0; j < columns; j++) sum += dense[r * columns + j] * x[j * classes + c]
-        } else {
-          for (let k = indptr![r]; k < indptr![r + 1]; k++) sum += matrix.data![k] * x[indices![k] * classes + c]
-        }
-        margins[r * classes + c] = sum
-      }
-      this.losses[r] = this.evaluate(r, margins, this.slopes, r * classes)
-      value += this.losses[r]
-      work += classes * (dense !== null ? columns : indptr![r + 1] - indptr![r])
-      if (work < entriesPerLook) continue
-      work = 0
-      if (this.watch.due()) yield
-    }
+    const { x, data, losses } = this
+    yield* this.findMargins()
+    let value = losses.reduce((sum, loss) => sum + loss, 0)
     yield* this.transposed(this.slopes, this.gradient)
     if (data.l2 > 0) {
       let squares = 0
@@ -169,42 +91,81 @@ export class RowsModel implements Model {
     return value
   }
 
-  /** out = Aᵀ w */
-  private *transposed(w: Float64Array, out: Float64Array): Flow<void> {
+  /** Margins, losses and slopes at x. By columns where most of x is 0. */
+  private *findMargins(): Flow<void> {
+    const { m, n, classes, x, margins, columns } = this
+    let nonzeros = 0
+    for (let i = 0; i < n; i++) if (x[i] !== 0) nonzeros++
+    const byColumns = 4 * nonzeros < n
     let work = 0
-    for (let i = 0; i < this.n; i++) {
-      out[i] = this.columnDot(i, w)
-      work += this.columnLength(Math.floor(i / this.classes))
+    if (byColumns) {
+      margins.fill(0)
+      for (let i = 0; i < n; i++) {
+        if (x[i] === 0) continue
+        const j = Math.floor(i / classes)
+        columns.add(j, x[i], margins, classes, i - j * classes)
+        work += columns.length(j)
+        if (work < entriesPerLook) continue
+        work = 0
+        if (this.watch.due()) yield
+      }
+    }
+    for (let r = 0; r < m; r++) {
+      if (!byColumns) {
+        this.rowProduct(r, x, margins, r * classes)
+        work += classes * this.rowLength(r)
+      }
+      this.losses[r] = this.loss.evaluate(r, margins, this.slopes, r * classes)
       if (work < entriesPerLook) continue
       work = 0
       if (this.watch.due()) yield
     }
   }
 
-  private columnLength(j: number): number {
-    const { dense, indptr } = this.columns
-    return dense !== null ? this.m : indptr[j + 1] - indptr[j]
+  private rowLength(r: number): number {
+    const { dense, indptr, columns } = this.matrix
+    return dense !== null ? columns : indptr![r + 1] - indptr![r]
+  }
+
+  /** out_c = a_rᵀ v_c, from `at` on. */
+  private rowProduct(r: number, v: Float64Array, out: Float64Array, at: number): void {
+    const { classes } = this
+    const { dense, indptr, indices, data, columns } = this.matrix
+    for (let c = 0; c < classes; c++) {
+      let sum = 0
+      if (dense !== null) {
+        for (let j = 0; j < columns; j++) sum += dense[r * columns + j] * v[j * classes + c]
+      } else {
+        for (let k = indptr![r]; k < indptr![r + 1]; k++) sum += data![k] * v[indices![k] * classes + c]
+      }
+      out[at + c] = sum
+    }
   }
 
   private columnDot(i: number, w: Float64Array): number {
-    const { dense, indptr, indices, data } = this.columns
-    const k = this.classes
-    const j = k === 1 ? i : Math.floor(i / k)
-    const c = i - j * k
-    let sum = 0
-    if (dense !== null) {
-      for (let r = 0, a = j * this.m; r < this.m; r++) sum += dense[a + r] * w[r * k + c]
-    } else {
-      for (let e = indptr[j]; e < indptr[j + 1]; e++) sum += data[e] * w[indices[e] * k + c]
+    const { classes } = this
+    if (classes === 1) return this.columns.dot(i, w)
+    const j = Math.floor(i / classes)
+    return this.columns.dot(j, w, classes, i - j * classes)
+  }
+
+  /** out = Aᵀ w */
+  private *transposed(w: Float64Array, out: Float64Array): Flow<void> {
+    let work = 0
+    for (let i = 0; i < this.n; i++) {
+      out[i] = this.columnDot(i, w)
+      work += this.columns.length(Math.floor(i / this.classes))
+      if (work < entriesPerLook) continue
+      work = 0
+      if (this.watch.due()) yield
     }
-    return sum
   }
 
   *gradientScale(): Flow<number> {
     const margins = new Float64Array(this.m * this.classes)
     const slopes = new Float64Array(this.m * this.classes)
     const out = new Float64Array(this.n)
-    for (let r = 0; r < this.m; r++) this.evaluate(r, margins, slopes, r * this.classes)
+    for (let r = 0; r < this.m; r++) this.loss.evaluate(r, margins, slopes, r * this.classes)
     yield* this.transposed(slopes, out)
     return out.reduce((most, g) => Math.max(most, Math.abs(g)), 0)
   }
@@ -224,121 +185,51 @@ export class RowsModel implements Model {
     return this.block(block, size, !this.quadratic, out)
   }
 
-  private *block(block: Int32Array, size: number, current: boolean, out: Float64Array): Flow<void> {
-    const { columns, classes, scattered } = this
+  private *block(block: Int32Array, size: number, weighted: boolean, out: Float64Array): Flow<void> {
+    const { columns, classes, scattered: own, loss, slopes } = this
+    // Of one margin the weights go into the column, of several there is one for each pair.
+    const folds = weighted && classes === 1
     for (let a = 0; a < size; a++) {
       const j = Math.floor(block[a] / classes)
       const c = block[a] - j * classes
-      this.scatter(j)
+      columns.each(j, (r, value) => {
+        own[r] = folds ? value * loss.second(r, slopes, 0, 0) : value
+      })
       for (let b = 0; b <= a; b++) {
         const other = Math.floor(block[b] / classes)
         const d = block[b] - other * classes
         let sum = 0
-        if (!current) {
-          sum = (other === j ? this.squares[j] : this.columnProduct(j, other)) * this.boundWeight(c, d)
-        } else if (columns.dense !== null) {
-          const at = other * this.m
-          for (let r = 0; r < this.m; r++) sum += columns.data[at + r] * scattered[r] * this.weight(r, c, d)
+        if (weighted && !folds) {
+          columns.each(other, (r, value) => {
+            if (own[r] !== 0) sum += value * own[r] * loss.second(r, slopes, c, d)
+          })
         } else {
-          for (let k = columns.indptr[other]; k < columns.indptr[other + 1]; k++) {
-            const r = columns.indices[k]
-            if (scattered[r] !== 0) sum += columns.data[k] * scattered[r] * this.weight(r, c, d)
-          }
+          sum = !weighted && other === j ? this.squares[j] : columns.dot(other, own)
+          if (!weighted) sum *= loss.bound(c, d)
         }
         if (a === b) sum += this.data.l2
         out[a * size + b] = sum
         out[b * size + a] = sum
       }
-      this.unscatter(j)
+      columns.each(j, (r) => {
+        own[r] = 0
+      })
       if (this.watch.due()) yield
     }
   }
 
-  private scatter(j: number): void {
-    const { dense, indptr, indices, data } = this.columns
-    if (dense !== null) {
-      this.scattered.set(dense.subarray(j * this.m, (j + 1) * this.m))
-    } else {
-      for (let k = indptr[j]; k < indptr[j + 1]; k++) this.scattered[indices[k]] = data[k]
-    }
-  }
-
-  private unscatter(j: number): void {
-    const { dense, indptr, indices } = this.columns
-    if (dense !== null) return
-    for (let k = indptr[j]; k < indptr[j + 1]; k++) this.scattered[indices[k]] = 0
-  }
-
-  *sparseBlock(block: Int32Array, size: number, place: Int32Array, current: boolean, out: SparseBlock): Flow<void> {
-    const { columns, classes, matrix } = this
-    const isCurrent = current && !this.quadratic
-    const sums = new Float64Array(size)
-    const seen = new Uint8Array(size)
-    const list: number[] = []
-    let count = 0
-    for (let a = 0; a < size; a++) {
-      const j = Math.floor(block[a] / classes)
-      const c = block[a] - j * classes
-      list.length = 0
-      const add = (r: number, value: number, feature: number, entry: number) => {
-        for (let d = 0; d < classes; d++) {
-          const b = place[feature * classes + d]
-          if (b < 0) continue
-          if (seen[b] === 0) {
-            seen[b] = 1
-            list.push(b)
-            sums[b] = 0
-          }
-          sums[b] += value * entry * (isCurrent ? this.weight(r, c, d) : this.boundWeight(c, d))
-        }
-      }
-      if (columns.dense !== null) {
-        for (let r = 0; r < this.m; r++) {
-          const value = columns.data[j * this.m + r]
-          if (value === 0) continue
-          for (let f = 0; f < matrix.columns; f++) add(r, value, f, matrix.dense![r * matrix.columns + f])
-        }
-      } else {
-        for (let k = columns.indptr[j]; k < columns.indptr[j + 1]; k++) {
-          const r = columns.indices[k]
-          const value = columns.data[k]
-          for (let e = matrix.indptr![r]; e < matrix.indptr![r + 1]; e++) {
-            add(r, value, matrix.indices![e], matrix.data![e])
-          }
-        }
-      }
-      list.sort((p, q) => p - q)
-      out.diagonal[a] = this.data.l2
-      for (const b of list) {
-        seen[b] = 0
-        if (b === a) {
-          out.diagonal[a] += sums[b]
-        } else {
-          out.indices[count] = b
-          out.values[count++] = sums[b]
-        }
-      }
-      out.indptr[a + 1] = count
-      if (this.watch.due()) yield
-    }
+  sparseBlock(block: Int32Array, size: number, place: Int32Array, current: boolean, out: SparseBlock): Flow<void> {
+    return this.pairs.block(block, size, place, current && !this.quadratic ? this.slopes : null, out)
   }
 
   *product(v: Float64Array, current: boolean, out: Float64Array): Flow<void> {
-    const { m, classes, matrix, moved, sum } = this
-    const { dense, indptr, indices, columns } = matrix
+    const { m, classes, moved, sum, loss, slopes } = this
     for (let r = 0; r < m; r++) {
-      for (let c = 0; c < classes; c++) {
-        sum[c] = 0
-        if (dense !== null) {
-          for (let j = 0; j < columns; j++) sum[c] += dense[r * columns + j] * v[j * classes + c]
-        } else {
-          for (let k = indptr![r]; k < indptr![r + 1]; k++) sum[c] += matrix.data![k] * v[indices![k] * classes + c]
-        }
-      }
+      this.rowProduct(r, v, sum, 0)
       for (let c = 0; c < classes; c++) {
         let weighted = 0
         for (let d = 0; d < classes; d++) {
-          weighted += (current ? this.weight(r, c, d) : this.boundWeight(c, d)) * sum[d]
+          weighted += (current ? loss.second(r, slopes, c, d) : loss.bound(c, d)) * sum[d]
         }
         moved[r * classes + c] = weighted
       }
@@ -346,6 +237,11 @@ export class RowsModel implements Model {
     yield* this.transposed(moved, out)
     moved.fill(0)
     if (this.data.l2 > 0) for (let i = 0; i < this.n; i++) out[i] += this.data.l2 * v[i]
+  }
+
+  /** One coordinate of a sum of squares whose gradient nobody follows: the slopes alone move. */
+  private isSingle(size: number): boolean {
+    return this.quadratic && !this.tracks && size === 1
   }
 
   private touch(r: number): void {
@@ -363,147 +259,88 @@ export class RowsModel implements Model {
     this.touchedCount = 0
   }
 
-  *trial(block: Int32Array, size: number, d: Float64Array): Flow<number> {
-    const { columns, classes, moved, margins, x, data } = this
+  *trial(block: Int32Array, size: number, g: Float64Array, d: Float64Array): Flow<number> {
+    const { columns, classes, moved, margins, x, data, loss, lipschitz } = this
     this.untouch()
+    if (this.isSingle(size)) return d[0] * (g[0] + 0.5 * d[0] * lipschitz[block[0]])
     let change = 0
     for (let a = 0; a < size; a++) {
       if (d[a] === 0) continue
-      const j = Math.floor(block[a] / classes)
-      const c = block[a] - j * classes
-      if (columns.dense !== null) {
-        for (let r = 0, at = j * this.m; r < this.m; r++) {
-          this.touch(r)
-          moved[r * classes + c] += d[a] * columns.data[at + r]
-        }
-      } else {
-        for (let k = columns.indptr[j]; k < columns.indptr[j + 1]; k++) {
-          const r = columns.indices[k]
-          this.touch(r)
-          moved[r * classes + c] += d[a] * columns.data[k]
-        }
-      }
-      change += data.l2 * d[a] * (x[block[a]] + 0.5 * d[a])
+      const i = block[a]
+      const j = Math.floor(i / classes)
+      columns.each(j, (r) => this.touch(r))
+      columns.add(j, d[a], moved, classes, i - j * classes)
+      change += this.quadratic ? d[a] * (g[a] + 0.5 * data.l2 * d[a]) : data.l2 * d[a] * (x[i] + 0.5 * d[a])
     }
     for (let t = 0; t < this.touchedCount; t++) {
       const r = this.touched[t]
       if (this.quadratic) {
-        // Without cancellation: (s + δ)²/2 - s²/2.
-        change += moved[r] * (this.slopes[r] + 0.5 * moved[r])
+        change += 0.5 * moved[r] * moved[r]
         continue
       }
-      for (let c = 0; c < classes; c++) moved[r * classes + c] += margins[r * classes + c]
-      this.newLosses[r] = this.evaluate(r, moved, this.slopeChange, 0)
-      change += this.newLosses[r] - this.losses[r]
-      for (let c = 0; c < classes; c++) moved[r * classes + c] -= margins[r * classes + c]
+      const from = r * classes
+      for (let c = 0; c < classes; c++) moved[from + c] += margins[from + c]
+      change += loss.evaluate(r, moved, this.slopeChange, 0) - this.losses[r]
+      for (let c = 0; c < classes; c++) moved[from + c] -= margins[from + c]
     }
     if (this.watch.due()) yield
     return change
   }
 
   *accept(block: Int32Array, size: number, d: Float64Array): Flow<void> {
-    const { classes, moved, margins, slopes, slopeChange, gradient, matrix, data } = this
+    const { gradient, data, columns } = this
+    if (this.isSingle(size)) {
+      columns.add(block[0], d[0], this.slopes)
+      return
+    }
     for (let t = 0; t < this.touchedCount; t++) {
-      const r = this.touched[t]
-      const from = r * classes
-      if (this.quadratic) {
-        margins[r] += moved[r]
-        slopeChange[0] = moved[r]
-        slopes[r] += moved[r]
-      } else {
-        for (let c = 0; c < classes; c++) {
-          margins[from + c] += moved[from + c]
-          slopeChange[c] = -slopes[from + c]
-        }
-        this.losses[r] = this.evaluate(r, margins, slopes, from)
-        for (let c = 0; c < classes; c++) slopeChange[c] += slopes[from + c]
-      }
-      if (!this.tracks) continue
-      for (let c = 0; c < classes; c++) {
-        const change = slopeChange[c]
-        if (change === 0) continue
-        if (matrix.dense !== null) {
-          const at = r * matrix.columns
-          for (let j = 0; j < matrix.columns; j++) gradient[j * classes + c] += change * matrix.dense[at + j]
-        } else {
-          for (let k = matrix.indptr![r]; k < matrix.indptr![r + 1]; k++) {
-            gradient[matrix.indices![k] * classes + c] += change * matrix.data![k]
-          }
-        }
-      }
+      this.moveRow(this.touched[t])
+      if (this.tracks) this.addRow(this.touched[t])
       if ((t & 63) === 0 && this.watch.due()) yield
     }
     if (this.tracks && data.l2 > 0) for (let a = 0; a < size; a++) gradient[block[a]] += data.l2 * d[a]
     this.untouch()
   }
 
-  *rowSums(): Flow<Float64Array> {
-    const { columns, matrix, classes, m } = this
-    const features = matrix.columns
-    const out = new Float64Array(this.n)
-    const sums = new Float64Array(features)
-    let across = 0
-    for (let c = 0; c < classes; c++) across += Math.abs(this.boundWeight(0, c))
-    for (let j = 0; j < features; j++) {
-      sums.fill(0)
-      if (columns.dense !== null) {
-        for (let r = 0; r < m; r++) {
-          const value = columns.data[j * m + r]
-          if (value === 0) continue
-          for (let f = 0, at = r * features; f < features; f++) sums[f] += value * matrix.dense![at + f]
-        }
-      } else {
-        for (let k = columns.indptr[j]; k < columns.indptr[j + 1]; k++) {
-          const r = columns.indices[k]
-          for (let e = matrix.indptr![r]; e < matrix.indptr![r + 1]; e++) {
-            sums[matrix.indices![e]] += columns.data[k] * matrix.data![e]
-          }
-        }
-      }
-      let sum = 0
-      for (let f = 0; f < features; f++) sum += Math.abs(sums[f])
-      for (let c = 0; c < classes; c++) out[j * classes + c] = across * sum + this.data.l2
-      if (this.watch.due()) yield
+  /** Takes the move of row r; what its slopes change by is left in `slopeChange`. */
+  private moveRow(r: number): void {
+    const { classes, moved, margins, slopes, slopeChange } = this
+    const from = r * classes
+    if (this.quadratic) {
+      margins[r] += moved[r]
+      slopes[r] += moved[r]
+      slopeChange[0] = moved[r]
+      return
     }
-    return out
+    for (let c = 0; c < classes; c++) {
+      margins[from + c] += moved[from + c]
+      slopeChange[c] = -slopes[from + c]
+    }
+    this.losses[r] = this.loss.evaluate(r, margins, slopes, from)
+    for (let c = 0; c < classes; c++) slopeChange[c] += slopes[from + c]
   }
 
-  *graph(): Flow<Graph> {
-    if (this.links !== undefined) return this.links
-    const { columns, matrix, classes, m } = this
-    const features = matrix.columns
-    const indptr = new Int32Array(this.n + 1)
-    const seen = new Int32Array(features).fill(-1)
-    const list: number[] = []
-    const found: number[] = []
-    for (let j = 0; j < features; j++) {
-      list.length = 0
-      const meet = (f: number) => {
-        if (seen[f] === j) return
-        seen[f] = j
-        list.push(f)
-      }
-      if (columns.dense !== null) {
-        for (let r = 0; r < m; r++) {
-          if (columns.data[j * m + r] === 0) continue
-          for (let f = 0; f < features; f++) if (matrix.dense![r * features + f] !== 0) meet(f)
-        }
+  /** gradient += a_r slopeChangeᵀ */
+  private addRow(r: number): void {
+    const { classes, slopeChange, gradient } = this
+    const { dense, indptr, indices, data, columns } = this.matrix
+    for (let c = 0; c < classes; c++) {
+      const change = slopeChange[c]
+      if (change === 0) continue
+      if (dense !== null) {
+        const at = r * columns
+        for (let j = 0; j < columns; j++) gradient[j * classes + c] += change * dense[at + j]
       } else {
-        for (let k = columns.indptr[j]; k < columns.indptr[j + 1]; k++) {
-          const r = columns.indices[k]
-          for (let e = matrix.indptr![r]; e < matrix.indptr![r + 1]; e++) meet(matrix.indices![e])
-        }
+        for (let k = indptr![r]; k < indptr![r + 1]; k++) gradient[indices![k] * classes + c] += change * data![k]
       }
-      list.sort((p, q) => p - q)
-      for (let c = 0; c < classes; c++) {
-        for (const f of list) {
-          for (let d = 0; d < classes; d++) if (f !== j || d !== c) found.push(f * classes + d)
-        }
-        indptr[j * classes + c + 1] = found.length
-      }
-      if (this.watch.due()) yield
     }
-    this.links = { indptr, indices: Int32Array.from(found) }
-    return this.links
+  }
+
+  rowSums(): Flow<Float64Array> {
+    return this.pairs.rowSums()
+  }
+
+  graph(): Flow<Graph> {
+    return this.pairs.graph()
   }
 }
