@@ -42,9 +42,10 @@ export interface EqualityConstrainedSolution extends Solution {
 
 /** Below this the paper's code stops; here the solve goes on, but what ends it then is an error and not a status. */
 const leastJacobianEigenvalue = 1e-2
-/** Part of ‖G‖_F² below which Γ says nothing, and steps go down the merit function; so many of them at most in a row. */
-const singularPart = 1e-10
-const mostDescents = 10
+/** Part of ‖G‖_F² below which Γ says nothing. */
+const singularPart = 1e-12
+/** Steps down the merit function in a row, where there is no Newton direction or none that descends. */
+const mostDescents = 20
 const leastCurvature = 1e-6
 const leastDelta = 1e-6
 const mostEta1 = 1e8
@@ -162,7 +163,6 @@ class Solver {
     const hessian = yield* oracles.hessian(point.x, multipliers)
     const isSingular = eigenvalue < singularPart * frobenius(point.jacobian) ** 2
     if (isSingular && ++this.descents > mostDescents) this.refuseDeficient()
-    if (!isSingular) this.descents = 0
     const found = isSingular ? this.steepestDescent(hessian) : yield* this.newtonDirection(hessian, eigenvalue)
     if (found === undefined) return 'time-limit'
     const { direction, slope } = found
@@ -189,7 +189,13 @@ class Solver {
       step: 0,
     }
     this.history.push(record)
-    const ended = direction.isOutOfTime ? 'time-limit' : yield* this.lineSearch(direction.z, before, slope, record)
+    let ended = direction.isOutOfTime ? 'time-limit' : yield* this.lineSearch(direction.z, before, slope, record)
+    if (ended === undefined && !isSingular) this.descents = 0
+    if (ended === 'stalled' && !isSingular && ++this.descents <= mostDescents) {
+      const instead = this.steepestDescent(hessian)
+      record.slope = instead.slope
+      ended = yield* this.lineSearch(instead.direction.z, before, instead.slope, record)
+    }
     options.onIteration?.({ ...record })
     return ended
   }
@@ -347,7 +353,7 @@ class Solver {
       value: point.f,
       constraints: point.c,
       ...(secondOrder === undefined ? {} : { secondOrder }),
-      ...(this.reason === undefined ? {} : { reason: this.reason }),
+      ...(status === 'stalled' ? { reason: this.reason } : {}),
       history,
       sketches: sum('sketches'),
       rows: sum('rows'),

@@ -46,6 +46,7 @@ export const boggsTolle: Published[] = [
     objective: ([a, b]) => a.minus(b).plus(b.pow(3)),
     constraints: ([a, b, c]) => [sum([a.pow(2), b.pow(2), c.pow(2)]).minus(25), sum([a, b, c]).minus(1)],
     optimum: -45.510551,
+    tolerance: 1e-6,
     others: [3.28903771],
   },
   {
@@ -88,7 +89,8 @@ export const boggsTolle: Published[] = [
       b.pow(2).minus(d.pow(2)).plus(a),
       e.pow(2).plus(a).minus(0.5),
     ],
-    optimum: 306.49640688,
+    optimum: 306.5,
+    tolerance: 1e-6,
     others: [360.3665439],
   },
   {

@@ -40,7 +40,7 @@ export const cutest: Published[] = [
         .plus(2 - 2 * root2),
       a.times(e).minus(2),
     ],
-    optimum: 32.851791437,
+    optimum: 24.97880953,
   },
   {
     name: 'BYRDSPHR',
