@@ -89,6 +89,7 @@ export const boggsTolle: Published[] = [
       b.pow(2).minus(d.pow(2)).plus(a),
       e.pow(2).plus(a).minus(0.5),
     ],
+    // At (1/2, 2, 0, √4.5, 0), exactly. CUTEst has 306.49640688, of a run that violates the constraints a little.
     optimum: 306.5,
     tolerance: 1e-6,
     others: [360.3665439],
