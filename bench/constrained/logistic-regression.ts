@@ -21,7 +21,7 @@ const tolerance = 1e-4
 const breastCancerScript = fileURLToPath(new URL('../peer/breast_cancer.py', import.meta.url))
 
 function breastCancer(): Labelled {
-  const python = process.env.PYTHON ?? 'python3'
+  const python = process.env.EXTREMA_BENCH_PYTHON ?? '/usr/bin/python3'
   const { x, labels } = JSON.parse(execFileSync(python, [breastCancerScript], { encoding: 'utf8' })) as {
     x: number[]
     labels: number[]
