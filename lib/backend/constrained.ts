@@ -1,7 +1,7 @@
 import type { Kernel } from './kernels.js'
 
 /** In the order of the native enumeration. */
-export const sketchKinds = ['kaczmarz', 'gaussian', 'gaussian-block', 'count-sketch', 'rows'] as const
+export const sketchKinds = ['kaczmarz', 'gaussian', 'gaussian-block', 'count-sketch', 'rows', 'blocks'] as const
 export type SketchKind = (typeof sketchKinds)[number]
 
 /** A matrix, dense row-major (`indptr` and `indices` null) or in compressed sparse rows. */
@@ -13,6 +13,12 @@ export interface SystemMatrix {
   indices: Int32Array | null
 }
 
+/** Blocks of rows; none is empty. */
+export interface RowBlocksData {
+  offsets: Int32Array
+  rows: Int32Array
+}
+
 /** Sketch-and-project for the consistent system A z = b, from z on. */
 export interface SketchSolveJob {
   matrix: SystemMatrix
@@ -20,6 +26,8 @@ export interface SketchSolveJob {
   sketch: SketchKind
   /** Columns of a block sketch. */
   blockSize: number
+  /** `'blocks'`: block p has rows[offsets[p]] … rows[offsets[p + 1] - 1]. */
+  blocks: RowBlocksData | null
   /** Kaczmarz and `'rows'`: draw rows by their squared norms instead of uniformly. */
   byNorm: boolean
   maxSketches: number
@@ -65,23 +73,7 @@ export interface FactorJob {
 export const factorField = { ended: 0, positive: 1, negative: 2, residual: 3, flops: 4, replaced: 5 } as const
 export const factorReportLength = 6
 
-/** The minimal residual method of Paige and Saunders for a symmetric matrix, with a positive diagonal preconditioner. */
-export interface MinresJob {
-  matrix: SystemMatrix
-  b: Float64Array
-  /** Inverse of the preconditioner's diagonal. */
-  scale: Float64Array
-  threshold: number
-  maxIterations: number
-  z: Float64Array
-  report: Float64Array
-}
-
-export const minresField = { ended: 0, iterations: 1, residual: 2, flops: 3 } as const
-export const minresReportLength = 4
-
 export interface ConstrainedKernels {
   sketchSolve: Kernel<SketchSolveJob>
   factor: Kernel<FactorJob>
-  minres: Kernel<MinresJob>
 }

@@ -40,7 +40,12 @@ export interface EqualityConstrainedSolution extends Solution {
   evaluations: Evaluations
 }
 
+/** Below this the paper's code stops; here the solve goes on, but what ends it then is an error and not a status. */
 const leastJacobianEigenvalue = 1e-2
+/** Part of ‖G‖_F² below which Γ says nothing. */
+const singularPart = 1e-12
+/** Steps down the merit function in a row, where there is no Newton direction or none that descends. */
+const mostDescents = 20
 const leastCurvature = 1e-6
 const leastDelta = 1e-6
 const mostEta1 = 1e8
@@ -48,6 +53,16 @@ const leastEta2 = 1e-8
 const leastStep = 1e-12
 const practicalResidual = 0.1
 const progressInterval = 50
+
+/** A direction with what the record tells of it. */
+interface Found {
+  direction: Pick<Direction, 'z' | 'sketches' | 'rows' | 'flops' | 'residual' | 'isOutOfTime'>
+  /** ∇L_η · z */
+  slope: number
+  modified: boolean
+  psi: number
+  adaptations: number
+}
 
 interface Iterate {
   point: Point
@@ -86,6 +101,8 @@ class Solver {
   private sketches = 0
   private lastProgress = Number.NEGATIVE_INFINITY
   private known: { jacobian: SystemMatrix; eigenvalue: number } | undefined
+  /** Steps down the merit function since the last along a Newton direction. */
+  private descents = 0
 
   constructor(
     private readonly problem: EqualityConstrainedProblem,
@@ -112,6 +129,7 @@ class Solver {
       if (history.length >= options.maxIterations) return 'iteration-limit'
       if (this.isLate()) return 'time-limit'
       const ended = yield* this.iterate()
+      if (ended === 'stalled') this.refuseDeficient()
       if (ended !== undefined) return ended
     }
   }
@@ -141,12 +159,54 @@ class Solver {
   private *iterate(): Steps<Status | undefined> {
     const { options, current, oracles } = this
     const { point, multipliers, kkt, residual } = current
-    const n = oracles.n
-    const eigenvalue = yield* this.jacobianCheck(point)
+    const eigenvalue = yield* this.jacobianEigenvalue(point)
     const hessian = yield* oracles.hessian(point.x, multipliers)
+    const isSingular = eigenvalue < singularPart * frobenius(point.jacobian) ** 2
+    if (isSingular && ++this.descents > mostDescents) this.refuseDeficient()
+    const found = isSingular ? this.steepestDescent(hessian) : yield* this.newtonDirection(hessian, eigenvalue)
+    if (found === undefined) return 'time-limit'
+    const { direction, slope } = found
+    this.sketches += direction.sketches
+    const before = merit(point, multipliers, kkt, this.eta1, this.eta2)
+    const record: IterationRecord = {
+      iteration: this.history.length,
+      value: point.f,
+      residual,
+      infeasibility: Math.sqrt(squares(point.c)),
+      merit: before,
+      jacobianEigenvalue: eigenvalue,
+      modified: found.modified,
+      psi: found.psi,
+      eta1: this.eta1,
+      eta2: this.eta2,
+      delta: this.delta,
+      adaptations: found.adaptations,
+      sketches: direction.sketches,
+      rows: direction.rows,
+      flops: direction.flops,
+      relativeResidual: direction.residual / residual,
+      slope,
+      step: 0,
+    }
+    this.history.push(record)
+    let ended = direction.isOutOfTime ? 'time-limit' : yield* this.lineSearch(direction.z, before, slope, record)
+    if (ended === undefined && !isSingular) this.descents = 0
+    if (ended === 'stalled' && !isSingular && ++this.descents <= mostDescents) {
+      const instead = this.steepestDescent(hessian)
+      record.slope = instead.slope
+      ended = yield* this.lineSearch(instead.direction.z, before, instead.slope, record)
+    }
+    options.onIteration?.({ ...record })
+    return ended
+  }
+
+  /** Steps 2 to 5; undefined where time ran out before there was any. */
+  private *newtonDirection(hessian: SystemMatrix, eigenvalue: number): Steps<Found | undefined> {
+    const { options, current, oracles } = this
+    const { point, kkt, residual } = current
     const size = frobenius(hessian)
     const modified = !(yield* this.isConvex(hessian, point.jacobian))
-    if (this.isLate()) return 'time-limit'
+    if (this.isLate()) return undefined
     const shift = modified ? options.xiB + size : 0
     const gamma = kktMatrix(hessian, point.jacobian, shift)
     const jacobianSize = frobenius(point.jacobian)
@@ -157,7 +217,7 @@ class Solver {
     const accuracy = () => ((0.5 - options.beta) * this.eta2) / ((1 + this.eta1 + this.eta2) * (upsilon * psi) ** 2)
     this.delta = Math.max(leastDelta, Math.min(this.delta, accuracy()))
     const theta = options.forcing === 'residual' ? Math.min(1, residual) : options.forcing
-    const direction = new Direction(options, gamma, n, kkt, this.sketches)
+    const direction = new Direction(options, gamma, oracles.n, kkt, this.sketches)
     let adaptations = 0
     let coarse = practicalResidual * theta * residual
     let slope: number
@@ -176,41 +236,30 @@ class Solver {
       coarse /= nu ** 4
       adaptations++
     }
-    this.sketches += direction.sketches
-    const before = merit(point, multipliers, kkt, this.eta1, this.eta2)
-    const record: IterationRecord = {
-      iteration: this.history.length,
-      value: point.f,
-      residual,
-      infeasibility: Math.sqrt(squares(point.c)),
-      merit: before,
-      jacobianEigenvalue: eigenvalue,
-      modified,
-      psi,
-      eta1: this.eta1,
-      eta2: this.eta2,
-      delta: this.delta,
-      adaptations,
-      sketches: direction.sketches,
-      rows: direction.rows,
-      flops: direction.flops,
-      relativeResidual: direction.residual / residual,
-      slope,
-      step: 0,
-    }
-    this.history.push(record)
-    const ended = direction.isOutOfTime ? 'time-limit' : yield* this.lineSearch(direction, before, slope, record)
-    options.onIteration?.({ ...record })
-    return ended
+    return { direction, slope, modified, psi, adaptations }
   }
 
-  /** ξ_G; ends the solve where G is (nearly) rank-deficient. */
-  private *jacobianCheck({ jacobian, c }: Point): Steps<number> {
+  /** -∇L_η, which descends whatever the rank of G, and leads away from where constraints cannot be told apart. */
+  private steepestDescent(hessian: SystemMatrix): Found {
+    const { point, kkt, residual } = this.current
+    const z = meritGradient(point, hessian, kkt, this.eta1, this.eta2).map((value) => -value)
+    const direction = { z, sketches: 0, rows: 0, flops: 0, residual, isOutOfTime: false }
+    return { direction, slope: -squares(z), modified: false, psi: 0, adaptations: 0 }
+  }
+
+  /** ξ_G */
+  private *jacobianEigenvalue({ jacobian }: Point): Steps<number> {
     if (this.known === undefined || !isSame(this.known.jacobian, jacobian)) {
       this.known = { jacobian, eigenvalue: yield* inSlices((monitor) => jacobianEigenvalue(jacobian, monitor)) }
     }
-    const { eigenvalue } = this.known
-    if (eigenvalue >= leastJacobianEigenvalue) return eigenvalue
+    return this.known.eigenvalue
+  }
+
+  /** Ends a solve that cannot go on where G is (nearly) rank-deficient. */
+  private refuseDeficient(): void {
+    const { eigenvalue } = this.known!
+    if (eigenvalue >= leastJacobianEigenvalue) return
+    const { c, jacobian } = this.current.point
     const violation = Math.sqrt(squares(c))
     const pull = new Float64Array(this.oracles.n)
     addTransposed(jacobian, c, 1, pull)
@@ -243,7 +292,7 @@ class Solver {
 
   /** Step 6, Armijo's rule. */
   private *lineSearch(
-    { z }: Direction,
+    z: Float64Array,
     before: number,
     slope: number,
     record: IterationRecord,
@@ -304,7 +353,7 @@ class Solver {
       value: point.f,
       constraints: point.c,
       ...(secondOrder === undefined ? {} : { secondOrder }),
-      ...(this.reason === undefined ? {} : { reason: this.reason }),
+      ...(status === 'stalled' ? { reason: this.reason } : {}),
       history,
       sketches: sum('sketches'),
       rows: sum('rows'),

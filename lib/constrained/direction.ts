@@ -1,18 +1,16 @@
-import {
-  factorField,
-  minresField,
-  minresReportLength,
-  type SystemMatrix,
-  sketchField,
-  sketchReportLength,
-} from '../backend/constrained.js'
+import { factorField, type SystemMatrix, sketchField, sketchReportLength } from '../backend/constrained.js'
+import { type IterativeJob, iterativeField, iterativeReportLength } from '../backend/linear-sparse.js'
 import { System } from '../backend/portable/constrained/system.js'
 import { statuses } from '../core/solution.js'
 import { factorJob } from './curvature.js'
+import { columnScales, withColumns } from './equilibrate.js'
 import { frobenius } from './matrix.js'
 import { squares } from './merit.js'
-import { blockSizeFor, type CheckedOptions } from './options.js'
+import { blockSizeFor, type CheckedOptions, checkBlocks } from './options.js'
 import { inKernel, type Steps } from './steps.js'
+
+/** Operations for an entry of the vectors in one iteration of MINRES. */
+const vectorWork = 24
 
 /** What step 5 asks of a direction. */
 export interface Demand {
@@ -35,6 +33,9 @@ export class Direction {
   residual: number
   isOutOfTime = false
   private readonly b: Float64Array
+  /** D, where Γ D is sketched instead of Γ. */
+  private readonly scales: Float64Array | null
+  private sketched: SystemMatrix | undefined
 
   constructor(
     private readonly options: CheckedOptions,
@@ -47,6 +48,9 @@ export class Direction {
     this.b = gradient.map((value) => -value)
     this.z = new Float64Array(kkt.rows)
     this.norm = frobenius(kkt)
+    const { equilibrate, linearSolver } = options
+    if (linearSolver === 'sketch') checkBlocks(options, kkt.rows)
+    this.scales = equilibrate && linearSolver === 'sketch' ? columnScales(kkt) : null
     this.residual = Math.sqrt(squares(gradient))
   }
 
@@ -61,18 +65,22 @@ export class Direction {
   }
 
   private *sketch({ threshold, coarse, gradient, bound }: Demand): Steps<void> {
-    const { options, kkt, b, z } = this
+    const { options, kkt, b, scales } = this
+    this.sketched ??= scales === null ? kkt : withColumns(kkt, scales)
+    // z = D y
+    const z = scales === null ? this.z : this.z.map((value, j) => value / scales[j])
     const job = {
-      matrix: kkt,
+      matrix: this.sketched,
       b,
       sketch: options.sketch,
       blockSize: blockSizeFor(options, kkt.rows),
+      blocks: options.blocks,
       byNorm: options.byNorm,
       maxSketches: options.maxSketches - this.sketches,
       threshold,
-      rounding: 2 ** -50 * this.norm,
+      rounding: 2 ** -50 * frobenius(this.sketched),
       coarse,
-      descent: options.practical ? gradient : null,
+      descent: !options.practical ? null : scales === null ? gradient : gradient.map((value, j) => value * scales[j]),
       descentBound: bound,
       key: options.key,
       drawn: this.drawn + this.sketches,
@@ -81,6 +89,7 @@ export class Direction {
       report: new Float64Array(sketchReportLength),
     }
     yield* inKernel(options.kernels.constrained.sketchSolve, job)
+    if (scales !== null) this.z.set(z.map((value, j) => value * scales[j]))
     this.sketches += job.report[sketchField.sketches]
     this.rows += job.report[sketchField.rows]
     this.flops += job.report[sketchField.flops]
@@ -98,25 +107,41 @@ export class Direction {
     this.z.set(job.z)
   }
 
+  /** On from the z before; b has length one for the kernel. */
   private *minres(threshold: number): Steps<void> {
     const { kkt, b, options } = this
+    const size = Math.sqrt(squares(b))
+    const { rows, columns, data, indptr, indices } = kkt
     const a = new System(kkt)
-    const scale = new Float64Array(kkt.rows)
     // Rows of length one make the best diagonal there is without a factorization.
-    for (let i = 0; i < scale.length; i++) scale[i] = 1 / (Math.sqrt(a.squaredNorm(i)) || 1)
-    const job = {
-      matrix: kkt,
-      b,
-      scale,
-      threshold,
-      maxIterations: options.maxSketches,
-      z: this.z,
-      report: new Float64Array(minresReportLength),
+    const inverse = Float64Array.from({ length: rows }, (_, i) => 1 / (Math.sqrt(a.squaredNorm(i)) || 1))
+    const isDense = indptr === null || indices === null
+    const job: IterativeJob = {
+      operator: isDense
+        ? { kind: 'dense', rows, columns, data }
+        : { kind: 'csr', rows, columns, indptr, indices, data },
+      preconditioner: { kind: 'jacobi', inverse },
+      b: b.map((value) => value / size),
+      x: this.z.map((value) => value / size),
+      nullVector: null,
+      settings: {
+        tolerance: threshold / size,
+        maxIterations: options.maxSketches,
+        threads: options.threads,
+        omega: 1,
+        restart: 1,
+        damp: 0,
+        checkSymmetry: false,
+      },
+      history: null,
+      report: new Float64Array(iterativeReportLength),
     }
-    yield* inKernel(options.kernels.constrained.minres, job)
-    this.rows += (job.report[minresField.iterations] + 1) * kkt.rows
-    this.flops += job.report[minresField.flops]
-    this.residual = job.report[minresField.residual]
-    this.isOutOfTime = statuses[job.report[minresField.ended]] === 'time-limit'
+    yield* inKernel(options.kernels.linear.minres, job)
+    const products = job.report[iterativeField.matvecs]
+    this.z.set(job.x.map((value) => value * size))
+    this.rows += products * rows
+    this.flops += products * (2 * a.entries + vectorWork * rows)
+    this.residual = job.report[iterativeField.residual] * size
+    this.isOutOfTime = statuses[job.report[iterativeField.ended]] === 'time-limit'
   }
 }

@@ -17,8 +17,8 @@ import { runSteps, runStepsSync } from './steps.js'
  * `reason` (`'line-search'` below steps of 1e-12, `'no-descent'`, `'singular-kkt'`).
  *
  * @throws {ExtremaError} `ERR_SHAPE` (m > n, lengths), `ERR_NOT_FINITE` (x0, multipliers0), `ERR_OPTION`; `ERR_ORACLE`, an
- * oracle that failed, gave the wrong shape or was not finite; `ERR_SINGULAR`, λ_min(GGᵀ) < 1e-2; `ERR_INFEASIBLE`, stuck at
- * ‖Gᵀc‖ small and ‖c‖ not (the `cause` of both has the best iterate); the reason of `signal` when aborted.
+ * oracle that failed, gave the wrong shape or was not finite; `ERR_SINGULAR`, stuck at λ_min(GGᵀ) < 1e-2 or at dependent rows of
+ * a block; `ERR_INFEASIBLE`, stuck at ‖Gᵀc‖ small and ‖c‖ not (the `cause` of both has the best iterate); the reason of `signal` when aborted.
  *
  * Source: Hong, Na, Mahoney, Kolar, "Constrained Optimization via Exact Augmented Lagrangian and Randomized Iterative
  * Sketching", ICML 2023, arXiv 2305.18379.

@@ -1,4 +1,4 @@
-import { type SketchKind, sketchKinds } from '../backend/constrained.js'
+import { type RowBlocksData, type SketchKind, sketchKinds } from '../backend/constrained.js'
 import { kernels } from '../backend/index.js'
 import type { Control, Kernels } from '../backend/kernels.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
@@ -10,9 +10,16 @@ export type { SketchKind }
 export interface SketchOptions {
   /**
    * What a sketch S is. `'kaczmarz'`: one row, S = e_i. `'gaussian'`: a normal vector. Blocks of `blockSize` columns:
-   * `'gaussian-block'`; `'count-sketch'`, one ±1 in every row of S; `'rows'`, so many rows. Default `'kaczmarz'`.
+   * `'gaussian-block'`; `'count-sketch'`, one ±1 in every row of S; `'rows'`, so many rows. `'blocks'`: one of `blocks`. Default
+   * `'kaczmarz'`.
    */
   sketch?: SketchKind
+  /**
+   * With `sketch: 'blocks'`: the sets of rows that are drawn together, of Γ the variables' and then the constraints'. Rows that
+   * touch each other belong together, and the sets should overlap: subdomains of a differential equation, say. Every row must
+   * be in one of them. They are factored once, sparsely.
+   */
+  blocks?: ArrayLike<number>[]
   /** Columns of a block sketch. Default: a quarter of the rows, at most 64. */
   blockSize?: number
   /** Kaczmarz and `'rows'`: draw all rows alike (as in the paper), or by their squared norms. Default `'uniform'`. */
@@ -26,25 +33,64 @@ export interface CheckedSketch {
   blockSize: number | undefined
   byNorm: boolean
   key: Uint32Array
+  blocks: RowBlocksData | null
 }
 
-export const sketchNames = ['sketch', 'blockSize', 'sampling', 'seed'] as const
+export const sketchNames = ['sketch', 'blocks', 'blockSize', 'sampling', 'seed'] as const
 
 export function checkSketch(options: SketchOptions): CheckedSketch {
   const { blockSize, seed = 0 } = options
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new ExtremaError('ERR_OPTION', `seed: expected a whole number in [0, 2^53), got ${describe(seed)}`)
   }
+  const sketch = oneOf('sketch', options.sketch, sketchKinds, 'kaczmarz')
+  if ((sketch === 'blocks') !== (options.blocks !== undefined)) {
+    const expected = sketch === 'blocks' ? 'sets of rows' : "none without sketch: 'blocks'"
+    throw new ExtremaError('ERR_OPTION', `blocks: expected ${expected}, got ${describe(options.blocks)}`)
+  }
   return {
-    sketch: oneOf('sketch', options.sketch, sketchKinds, 'kaczmarz'),
+    sketch,
+    blocks: options.blocks === undefined ? null : gatherBlocks(options.blocks),
     blockSize: blockSize === undefined ? undefined : whole('blockSize', blockSize, 1, 1),
     byNorm: oneOf('sampling', options.sampling, ['uniform', 'norm'], 'uniform') === 'norm',
     key: Uint32Array.of(seed % 2 ** 32, Math.floor(seed / 2 ** 32)),
   }
 }
 
+function gatherBlocks(blocks: ArrayLike<number>[]): RowBlocksData {
+  if (!Array.isArray(blocks) || blocks.length === 0) {
+    throw new ExtremaError('ERR_OPTION', `blocks: expected sets of rows, got ${describe(blocks)}`)
+  }
+  const offsets = new Int32Array(blocks.length + 1)
+  const rows: number[] = []
+  blocks.forEach((block, p) => {
+    const length = block?.length
+    if (!(length > 0)) throw new ExtremaError('ERR_OPTION', `blocks[${p}]: expected rows, got ${describe(block)}`)
+    for (let i = 0; i < length; i++) {
+      const row = block[i]
+      if (Number.isInteger(row) && row >= 0 && row < 2 ** 31) rows.push(row)
+      else throw new ExtremaError('ERR_OPTION', `blocks[${p}][${i}]: expected a row's number, got ${describe(row)}`)
+    }
+    offsets[p + 1] = rows.length
+  })
+  return { offsets, rows: Int32Array.from(rows) }
+}
+
+/** Refuses blocks that do not cover a matrix of so many rows, or leave it. */
+export function checkBlocks({ blocks }: CheckedSketch, rows: number): void {
+  if (blocks === null) return
+  const isMet = new Uint8Array(rows)
+  for (const row of blocks.rows) {
+    if (row >= rows) throw new ExtremaError('ERR_OPTION', `blocks: expected rows below ${rows}, got ${row}`)
+    isMet[row] = 1
+  }
+  const missing = isMet.indexOf(0)
+  if (missing < 0) return
+  throw new ExtremaError('ERR_OPTION', `blocks: expected every row in one of them, got none with row ${missing}`)
+}
+
 export function blockSizeFor({ sketch, blockSize }: CheckedSketch, rows: number): number {
-  if (sketch === 'kaczmarz' || sketch === 'gaussian') return 1
+  if (sketch === 'kaczmarz' || sketch === 'gaussian' || sketch === 'blocks') return 1
   return Math.min(rows, blockSize ?? Math.max(1, Math.min(64, Math.ceil(rows / 4))))
 }
 
@@ -99,6 +145,11 @@ export interface EqualityConstrainedOptions extends SolverOptions, SketchOptions
   accuracy?: 'theoretical' | 'practical'
   /** θ in (0, 1]: a constant gives linear convergence; `'residual'`, min(1, ‖∇L‖), superlinear. Default 1. */
   forcing?: number | 'residual'
+  /**
+   * `'equilibrate'`: sketch Γ with its columns scaled so that the entries of all rows and columns of length one are about as
+   * large. `'none'`, as in the paper, is the default.
+   */
+  scaling?: 'none' | 'equilibrate'
   /** How directions are found: by sketching, exactly by L D Lᵀ, or by MINRES to the same accuracy. Default `'sketch'`. */
   linearSolver?: 'sketch' | 'exact' | 'minres'
   /**
@@ -128,6 +179,7 @@ export interface CheckedOptions extends CheckedSketch {
   maxSketches: number
   practical: boolean
   forcing: number | 'residual'
+  equilibrate: boolean
   linearSolver: 'sketch' | 'exact' | 'minres'
   curvature: 'inertia' | 'assume'
   eta1: number
@@ -141,7 +193,7 @@ export interface CheckedOptions extends CheckedSketch {
 
 const names: ReadonlySet<string> = new Set([
   ...['method', 'tolerance', 'maxIterations', 'maxSketches', 'accuracy', 'forcing', 'linearSolver', 'curvature'],
-  ...['eta1', 'eta2', 'delta', 'beta', 'nu', 'xiB', 'onIteration'],
+  ...['scaling', 'eta1', 'eta2', 'delta', 'beta', 'nu', 'xiB', 'onIteration'],
   ...sketchNames,
   ...runNames,
 ])
@@ -171,6 +223,7 @@ export function checkOptions(options: EqualityConstrainedOptions): CheckedOption
     maxSketches: whole('maxSketches', options.maxSketches, 100_000, 1, 2 ** 52),
     practical: oneOf('accuracy', options.accuracy, ['theoretical', 'practical'], 'theoretical') === 'practical',
     forcing,
+    equilibrate: oneOf('scaling', options.scaling, ['none', 'equilibrate'], 'none') === 'equilibrate',
     linearSolver: oneOf('linearSolver', options.linearSolver, ['sketch', 'exact', 'minres'], 'sketch'),
     curvature: oneOf('curvature', options.curvature, ['inertia', 'assume'], 'inertia'),
     eta1: positive('eta1', options.eta1, 1),

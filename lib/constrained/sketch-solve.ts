@@ -8,7 +8,7 @@ import { checkNames, describe, nonNegative, type SolverOptions, whole } from '..
 import { type Solution, statuses } from '../core/solution.js'
 import { frobenius, toSystem } from './matrix.js'
 import { squares } from './merit.js'
-import { blockSizeFor, checkSketch, type SketchOptions, sketchNames } from './options.js'
+import { blockSizeFor, checkBlocks, checkSketch, type SketchOptions, sketchNames } from './options.js'
 
 /** A z = b, which has a solution. */
 export interface SketchSolveProblem {
@@ -88,6 +88,7 @@ function prepare(problem: SketchSolveProblem, options: SketchSolveOptions): Prep
   if (matrix.rows === 0 || matrix.columns === 0) {
     throw new ExtremaError('ERR_SHAPE', `matrix: expected a non-empty matrix, got ${matrix.rows}×${matrix.columns}`)
   }
+  checkBlocks(sketch, matrix.rows)
   const b = vector('b', problem.b, matrix.rows)
   const z = problem.x0 === undefined ? new Float64Array(matrix.columns) : vector('x0', problem.x0, matrix.columns)
   const size = Math.sqrt(squares(b))
@@ -96,6 +97,7 @@ function prepare(problem: SketchSolveProblem, options: SketchSolveOptions): Prep
     b,
     sketch: sketch.sketch,
     blockSize: blockSizeFor(sketch, matrix.rows),
+    blocks: sketch.blocks,
     byNorm: sketch.byNorm,
     maxSketches,
     threshold: tolerance * size,

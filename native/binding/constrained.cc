@@ -3,7 +3,6 @@
 #include "binding/arguments.h"
 #include "binding/jobs.h"
 #include "constrained/factor.h"
-#include "constrained/minres.h"
 #include "constrained/sketch-solve.h"
 
 namespace extrema {
@@ -42,6 +41,9 @@ Napi::Value sketchSolve(const Napi::CallbackInfo& info) {
   settings.key = typedView<uint32_t>(info[9], napi_uint32_array, "expected a Uint32Array").data;
   const double *b = float64s(info[7]).data, *descent = float64s(info[8]).data;
   double *z = float64s(info[10]).data, *out = float64s(info[11]).data;
+  settings.blockOffsets = int32s(info[12]).data;
+  settings.blockRows = int32s(info[13]).data;
+  settings.blocks = static_cast<size_t>(parameters[12]);
   return launch(info, [=](Monitor& monitor) {
     constrained::SketchReport report;
     constrained::sketchSolve(a, b, descent, settings, z, report, monitor);
@@ -74,29 +76,12 @@ Napi::Value factor(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value minres(const Napi::CallbackInfo& info) {
-  const System a = systemOf(info);
-  const double* parameters = float64s(info[3]).data;
-  const double threshold = parameters[2], maxIterations = parameters[3];
-  const double *b = float64s(info[7]).data, *scale = float64s(info[8]).data;
-  double *z = float64s(info[9]).data, *out = float64s(info[10]).data;
-  return launch(info, [=](Monitor& monitor) {
-    constrained::MinresReport report;
-    constrained::minres(a, b, scale, threshold, maxIterations, z, report, monitor);
-    out[0] = static_cast<double>(report.ended);
-    out[1] = report.iterations;
-    out[2] = report.residual;
-    out[3] = report.flops;
-  });
-}
-
 }  // namespace
 
 void exportConstrained(Napi::Env env, Napi::Object exports) {
   Napi::Object room = Napi::Object::New(env);
   room.Set("sketchSolve", Napi::Function::New(env, sketchSolve, "sketchSolve"));
   room.Set("factor", Napi::Function::New(env, factor, "factor"));
-  room.Set("minres", Napi::Function::New(env, minres, "minres"));
   exports.Set("constrained", room);
 }
 

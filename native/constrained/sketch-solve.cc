@@ -9,6 +9,7 @@
 
 #include "constrained/draws.h"
 #include "constrained/gram.h"
+#include "constrained/row-blocks.h"
 #include "core/team.h"
 
 namespace extrema::constrained {
@@ -29,17 +30,23 @@ class Solver {
         descent_(descent),
         settings_(settings),
         z_(z),
-        lazy_(settings.sketch == Sketch::kaczmarz || settings.sketch == Sketch::rows),
+        lazy_(settings.sketch == Sketch::kaczmarz || settings.sketch == Sketch::rows ||
+              settings.sketch == Sketch::blocks),
         wide_(settings.sketch == Sketch::gaussianBlock || settings.sketch == Sketch::countSketch),
         size_(wide_ || settings.sketch == Sketch::rows ? settings.blockSize : 0),
         team_(settings.threads, monitor),
         draws_(settings.key, wordsOf(a, settings),
                settings.sketch == Sketch::gaussian || settings.sketch == Sketch::gaussianBlock),
+        monitor_(monitor),
+        blocks_(a, settings.blockOffsets, settings.blockRows, settings.blocks),
+        monitor_(monitor),
+        blocks_(a, settings.blockOffsets, settings.blockRows, settings.blocks),
         epoch_(settings.sketch == Sketch::kaczmarz ? a.rows
                : settings.sketch == Sketch::rows   ? (a.rows + size_ - 1) / size_
+               : settings.sketch == Sketch::blocks ? settings.blocks
                                                    : 1),
         r_(a.rows),
-        norms_(lazy_ ? a.rows : 0),
+        norms_(lazy_ && settings.sketch != Sketch::blocks ? a.rows : 0),
         gram_(size_),
         w_(wide_                                 ? a.columns * size_
            : settings.sketch == Sketch::gaussian ? a.columns
@@ -82,9 +89,11 @@ class Solver {
   double advance(double size) {
     if (lazy_) {
       const double count = std::min(static_cast<double>(epoch_), settings_.maxSketches - sketches);
-      for (double k = 0; k < count; k++) {
+      for (double k = 0; k < count && !monitor_.cancelled(); k++) {
         if (settings_.sketch == Sketch::kaczmarz) {
           kaczmarz();
+        } else if (settings_.sketch == Sketch::blocks) {
+          givenBlock();
         } else {
           rowBlock();
         }
@@ -111,6 +120,7 @@ class Solver {
   static size_t wordsOf(const System& a, const SketchSettings& settings) {
     switch (settings.sketch) {
       case Sketch::kaczmarz:
+      case Sketch::blocks:
         return 1;
       case Sketch::gaussianBlock:
         return even(a.rows * settings.blockSize);
@@ -146,6 +156,12 @@ class Solver {
     if (norms_[i] == 0) return;
     a_.add(i, (b_[i] - a_.dot(i, z_)) / norms_[i], z_);
     flops += 4 * static_cast<double>(a_.end(i) - a_.begin(i)) + 2;
+  }
+
+  void givenBlock() {
+    const auto p = static_cast<size_t>(*seek() * static_cast<double>(blocks_.count()));
+    flops += blocks_.project(p, b_, z_, monitor_);
+    rows += static_cast<double>(blocks_.sizeOf(p));
   }
 
   void gaussian() {
@@ -283,6 +299,8 @@ class Solver {
   size_t size_;
   Team team_;
   Draws draws_;
+  Monitor& monitor_;
+  RowBlocks blocks_;
   size_t epoch_;  // sketches from one look at the residual to the next
   std::vector<double> r_, norms_, sums_;
   Gram gram_;

@@ -8,7 +8,14 @@
 namespace extrema::constrained {
 
 // In the order of `sketchKinds` in lib/backend/constrained.ts.
-enum class Sketch : int { kaczmarz = 0, gaussian = 1, gaussianBlock = 2, countSketch = 3, rows = 4 };
+enum class Sketch : int {
+  kaczmarz = 0,
+  gaussian = 1,
+  gaussianBlock = 2,
+  countSketch = 3,
+  rows = 4,
+  blocks = 5
+};
 
 struct SketchSettings {
   Sketch sketch = Sketch::kaczmarz;
@@ -22,6 +29,9 @@ struct SketchSettings {
   uint64_t drawn = 0;  // sketches that the stream has given before
   unsigned threads = 1;
   const uint32_t* key = nullptr;
+  // blocks: block p has the rows from blockOffsets[p] on
+  const int32_t *blockOffsets = nullptr, *blockRows = nullptr;
+  size_t blocks = 0;
 };
 
 struct SketchReport {

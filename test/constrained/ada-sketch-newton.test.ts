@@ -13,12 +13,26 @@ import { forEachBackend } from '../helpers/backends.js'
 import { centralDifference, nudged } from '../helpers/differences.js'
 import { expectError, refusing, rejection } from '../helpers/errors.js'
 import { fill, random } from '../helpers/random.js'
-import { constrainedLogistic } from './problems/logistic.js'
-import { pdeControl } from './problems/pde-control.js'
+import { constrainedLogistic, syntheticLabels } from './problems/logistic.js'
+import { pdeControl, subdomains } from './problems/pde-control.js'
 import { oraclesOf, published } from './problems/published.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: oracles of every form, and values that the types forbid.
 type Any = any
+
+/** Published problems that take more than a million sketches of practical accuracy. */
+const manySketches = new Set([
+  'HS26',
+  'HS46',
+  'HS49',
+  'HS111LNP',
+  'BT1',
+  'BT7',
+  'BT12',
+  'MWRIGHT',
+  'BYRDSPHR',
+  'ORTHREGB',
+])
 
 const named = (name: string) => oraclesOf(published.find((problem) => problem.name === name)!)
 const circle: EqualityConstrainedProblem = {
@@ -31,6 +45,41 @@ const circle: EqualityConstrainedProblem = {
     [2 * y, 0],
     [0, 2 * y],
   ],
+}
+
+/** Gauss's elimination with pivoting. */
+function eliminate(matrix: number[][], right: number[]): number[] {
+  const a = matrix.map((row, i) => [...row, right[i]])
+  const n = right.length
+  for (let k = 0; k < n; k++) {
+    let pivot = k
+    for (let i = k + 1; i < n; i++) if (Math.abs(a[i][k]) > Math.abs(a[pivot][k])) pivot = i
+    ;[a[k], a[pivot]] = [a[pivot], a[k]]
+    for (let i = 0; i < n; i++) {
+      if (i === k) continue
+      const factor = a[i][k] / a[k][k]
+      for (let j = k; j <= n; j++) a[i][j] -= factor * a[k][j]
+    }
+  }
+  return a.map((row, i) => row[n] / row[i])
+}
+
+/** v without its part in the span of the rows, at length one. */
+function intoKernel(rows: Float64Array[], v: Float64Array): Float64Array {
+  const dot = (x: Float64Array, y: Float64Array) => x.reduce((sum, value, i) => sum + value * y[i], 0)
+  const basis: Float64Array[] = []
+  const without = (x: Float64Array) => {
+    for (let pass = 0; pass < 2; pass++) {
+      for (const b of basis) {
+        const part = dot(x, b)
+        x = x.map((value, i) => value - part * b[i])
+      }
+    }
+    const size = Math.sqrt(dot(x, x))
+    return x.map((value) => value / size)
+  }
+  for (const row of rows) basis.push(without(Float64Array.from(row)))
+  return without(v)
 }
 
 function pointOf(problem: EqualityConstrainedProblem, x: Float64Array): Point {
@@ -110,12 +159,16 @@ describe('constrained: minimizeEqualityConstrained', () => {
     it('reaches the published optima, exactly and by practical sketches', () => {
       for (const problem of published) {
         for (const options of [{ linearSolver: 'exact' }, { accuracy: 'practical' }] as EqualityConstrainedOptions[]) {
-          if (backend === 'portable' && /HS(46|49|26)/.test(problem.name)) continue
-          const solution = solve(oraclesOf(problem), options)
-          expect(solution.status, problem.name).to.equal('converged')
-          expect(solution.value, problem.name).to.be.closeTo(problem.optimum, 1.01e-4)
-          expect(solution.history.at(-1)?.step, problem.name).to.equal(1)
-          expect(solution.secondOrder, problem.name).to.equal(true)
+          // Both backends draw the same sketches (below); the native one has the time for millions of them.
+          if (backend === 'portable' && options.accuracy === 'practical' && manySketches.has(problem.name)) continue
+          const { optimum, others = [], tolerance = 1e-4 } = problem
+          const solution = solve(oraclesOf(problem), { ...options, tolerance })
+          const name = `${problem.name} ${options.linearSolver ?? 'sketched'}`
+          expect(solution.status, name).to.equal('converged')
+          const error = Math.min(...[optimum, ...others].map((value) => Math.abs(solution.value - value)))
+          expect(error, name).to.be.at.most(1.01e-4)
+          expect(solution.history.at(-1)?.step, name).to.equal(1)
+          expect(solution.secondOrder, name).to.equal(true)
         }
       }
     })
@@ -144,6 +197,96 @@ describe('constrained: minimizeEqualityConstrained', () => {
       for (const name of ['HS28', 'HS48', 'HS51', 'HS52', 'BT3', 'GENHS28']) {
         expect(solve(named(name), { linearSolver: 'exact' }).iterations, name).to.equal(1)
       }
+    })
+
+    it('with Γ solved exactly, a step is that of Newton on the KKT conditions', () => {
+      const problem = named('HS78') as Any
+      const { history } = solve(problem, { linearSolver: 'exact' })
+      expect(history[0].step).to.equal(1)
+      const first = solve(problem, { linearSolver: 'exact', maxIterations: 1 })
+      const [n, m] = [5, 3]
+      const x = Float64Array.from(problem.x0 as number[])
+      const multipliers = new Float64Array(m)
+      const { data } = problem.hessian(x, multipliers)
+      const jacobian: Float64Array[] = problem.jacobian(x)
+      const kkt = Array.from({ length: n + m }, (_, i) =>
+        Array.from({ length: n + m }, (_, j) => {
+          if (i < n && j < n) return data[i * n + j] as number
+          if (i < n) return jacobian[j - n][i]
+          return j < n ? jacobian[i - n][j] : 0
+        }),
+      )
+      // Shifted as step 2 says where the curvature is not positive.
+      const shift = history[0].modified ? 0.1 + Math.hypot(...data) : 0
+      for (let i = 0; i < n; i++) kkt[i][i] += shift
+      const right = [...problem.gradient(x), ...problem.constraints(x)].map((value: number) => -value)
+      const z = eliminate(kkt, right)
+      for (let i = 0; i < n; i++) expect(first.x[i]).to.be.closeTo(x[i] + z[i], 1e-9)
+      for (let j = 0; j < m; j++) expect(first.multipliers[j]).to.be.closeTo(z[n + j], 1e-9)
+    })
+
+    it('the KKT conditions hold at the end, and the second-order one on the kernel of G', () => {
+      for (const name of ['HS7', 'HS77', 'HS79', 'BT5', 'HS61']) {
+        const problem = named(name) as Any
+        const { x, multipliers, residual } = solve(problem, { accuracy: 'practical', tolerance: 1e-8 })
+        const jacobian: Float64Array[] = problem.jacobian(x)
+        const gradient = problem
+          .gradient(x)
+          .map((value: number, i: number) => value + multipliers.reduce((sum, y, j) => sum + y * jacobian[j][i], 0))
+        expect(Math.hypot(...gradient, ...problem.constraints(x)), name).to.be.closeTo(residual, 1e-12)
+        expect(residual, name).to.be.at.most(1e-8)
+        const { data } = problem.hessian(x, multipliers)
+        const next = random(4)
+        for (let trial = 0; trial < 20; trial++) {
+          const v = intoKernel(jacobian, fill(x.length, next).map((value) => value - 0.5)) // biome-ignore format: one line
+          const curvature = v.reduce(
+            (sum, value, i) => sum + v.reduce((inner, other, j) => inner + value * data[i * v.length + j] * other, 0),
+            0,
+          )
+          expect(curvature, name).to.be.at.least(-1e-6)
+        }
+      }
+    })
+
+    it('leaves a start where the Jacobian is singular', () => {
+      const { status, history, x } = solve(named('HS61'), { linearSolver: 'exact' })
+      expect(status).to.equal('converged')
+      expect(history[0].jacobianEigenvalue).to.be.at.most(1e-12)
+      expect(x[0]).to.be.closeTo(5.32677, 1e-4)
+    })
+
+    it('says when no step descends, and gives the best iterate', () => {
+      let calls = 0
+      // Higher at every look.
+      const rising = { ...circle, value: () => ++calls * 1000 }
+      const { status, reason, residual, history, x } = solve(rising, { linearSolver: 'exact' })
+      expect(status).to.equal('stalled')
+      expect(reason).to.equal('line-search')
+      expect(history).to.have.length(1)
+      expect(residual).to.equal(history[0].residual)
+      expect(Array.from(x)).to.deep.equal(circle.x0)
+    })
+
+    it('equilibrated columns take fewer sketches to the same solution', () => {
+      const options: EqualityConstrainedOptions = { accuracy: 'practical', maxSketches: 1e7 }
+      const plain = solve(pdeControl(3), options)
+      const scaled = solve(pdeControl(3), { ...options, scaling: 'equilibrate' })
+      expect(scaled.status).to.equal('converged')
+      expect(scaled.value).to.be.closeTo(plain.value, 1e-3)
+      expect(scaled.sketches).to.be.below(plain.sketches / 4)
+    })
+
+    it('blocks of the rows of subdomains solve what single rows do not', () => {
+      const exact = solve(pdeControl(12), { linearSolver: 'exact' })
+      const sketched = solve(pdeControl(12), {
+        accuracy: 'practical',
+        scaling: 'equilibrate',
+        sketch: 'blocks',
+        blocks: subdomains(12, 6),
+      })
+      expect(sketched.status).to.equal('converged')
+      expect(sketched.value).to.be.closeTo(exact.value, 1e-3)
+      expect(sketched.sketches).to.be.below(20_000)
     })
 
     it('the same solution for 20 streams', () => {
@@ -188,7 +331,7 @@ describe('constrained: minimizeEqualityConstrained', () => {
     })
 
     it('constrained logistic regression, by hessian and by hvp', async () => {
-      const problem = constrainedLogistic(200, 12, 4) as Any
+      const problem = constrainedLogistic(syntheticLabels(200, 12), 4) as Any
       const exact = solve(problem, { linearSolver: 'exact' })
       const sketched = solve(problem, { accuracy: 'practical', sketch: 'gaussian-block', blockSize: 8 })
       expect(exact.status).to.equal('converged')

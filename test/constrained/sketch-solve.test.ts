@@ -1,11 +1,19 @@
 import { expect } from 'chai'
 import { type SketchKind, type SketchSolveOptions, sketchSolve, sketchSolveSync } from '../../lib/constrained/index.js'
 import { forEachBackend } from '../helpers/backends.js'
-import { refusing } from '../helpers/errors.js'
+import { expectError, refusing } from '../helpers/errors.js'
 import { toCsr } from '../helpers/matrices.js'
 import { fill, random } from '../helpers/random.js'
 
-const kinds: SketchKind[] = ['kaczmarz', 'gaussian', 'gaussian-block', 'count-sketch', 'rows']
+const kinds: SketchKind[] = ['kaczmarz', 'gaussian', 'gaussian-block', 'count-sketch', 'rows', 'blocks']
+
+/** A kind with what it needs for n rows: blocks of a third or so, which overlap. */
+function optionsOf(sketch: SketchKind, n: number): SketchSolveOptions {
+  if (sketch !== 'blocks') return { sketch, blockSize: 3 }
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
+  const part = Math.ceil(n / 3)
+  return { sketch, blocks: [range(0, part + 1), range(part, Math.min(n, 2 * part + 1)), range(2 * part, n)] }
+}
 
 /** A symmetric system with a known solution. */
 function system(n: number, seed: number) {
@@ -32,9 +40,8 @@ describe('constrained: sketchSolve', () => {
           for (const sampling of ['uniform', 'norm'] as const) {
             const options: SketchSolveOptions = {
               backend,
-              sketch,
+              ...optionsOf(sketch, 9),
               sampling,
-              blockSize: 3,
               tolerance: 1e-10,
               maxIterations: 1e6,
             }
@@ -46,23 +53,27 @@ describe('constrained: sketchSolve', () => {
         }
       })
 
-      it(`${sketch}: the error never grows, sketch by sketch`, () => {
+      it(`${sketch}: ‖z - z*‖² falls by ‖z⁺ - z‖², sketch by sketch`, () => {
         const { matrix, b, x } = system(8, 7)
         let at: Float64Array = new Float64Array(8)
         for (let k = 0; k < 60; k++) {
           const options: SketchSolveOptions = {
             backend,
-            sketch,
-            blockSize: 3,
+            ...optionsOf(sketch, 8),
             tolerance: 0,
             maxIterations: 1,
             drawn: k,
           }
           const next = sketchSolveSync({ matrix, b, x0: at }, options).x
-          expect(squaredError(next, x)).to.be.at.most(squaredError(at, x) * (1 + 1e-12))
+          // A projection: the step is orthogonal to what is left of the error.
+          const before = squaredError(at, x)
+          expect(squaredError(next, x) + squaredError(next, at)).to.be.closeTo(before, 1e-9 * before + 1e-20)
           at = next
         }
-        const whole = sketchSolveSync({ matrix, b }, { backend, sketch, blockSize: 3, tolerance: 0, maxIterations: 60 })
+        const whole = sketchSolveSync(
+          { matrix, b },
+          { backend, ...optionsOf(sketch, 8), tolerance: 0, maxIterations: 60 },
+        )
         expect(Math.sqrt(squaredError(whole.x, at))).to.be.at.most(1e-10)
       })
     }
@@ -92,6 +103,22 @@ describe('constrained: sketchSolve', () => {
       expect(Math.sqrt(squaredError(solution.x, x))).to.be.at.most(1e-6)
     })
 
+    it('given blocks: their equations hold after the step; dependent rows are refused', () => {
+      const { matrix, b } = system(9, 3)
+      const blocks = [[4, 1, 7, 2, 0, 3, 5, 6, 8]]
+      const whole = sketchSolveSync({ matrix, b }, { backend, sketch: 'blocks', blocks, maxIterations: 1 })
+      matrix.forEach((row, i) => {
+        expect(row.reduce((sum, value, j) => sum + value * whole.x[j], 0)).to.be.closeTo(b[i], 1e-8)
+      })
+      const twice = { matrix: [...matrix, matrix[0]], b: [...b, b[0]] }
+      const dependent = { backend, sketch: 'blocks', blocks: [...blocks, [0, 9]], maxIterations: 50 } as const
+      expectError(
+        () => sketchSolveSync(twice, dependent),
+        'ERR_SINGULAR',
+        /blocks\[1\]: expected linearly independent rows/,
+      )
+    })
+
     it('says when sketches or rounding are the limit', () => {
       const { matrix, b } = system(6, 5)
       const short = sketchSolveSync({ matrix, b }, { backend, maxIterations: 3 })
@@ -107,6 +134,30 @@ describe('constrained: sketchSolve', () => {
       await refuses({ ...good, b: [1, 2] }, { backend }, 'ERR_SHAPE', /b: expected 1 numbers/)
       await refuses({ ...good, matrix: [[Number.NaN]] }, { backend }, 'ERR_NOT_FINITE', /matrix: expected finite/)
       await refuses(good, { backend, sketch: 'kacmarz' }, 'ERR_OPTION', /did you mean 'kaczmarz'/)
+      await refuses(good, { backend, sketch: 'blocks' }, 'ERR_OPTION', /blocks: expected sets of rows/)
+      await refuses(good, { backend, blocks: [[0]] }, 'ERR_OPTION', /blocks: expected none without/)
+      await refuses(good, { backend, sketch: 'blocks', blocks: [] }, 'ERR_OPTION', /blocks: expected sets of rows/)
+      await refuses(good, { backend, sketch: 'blocks', blocks: [[]] }, 'ERR_OPTION', /blocks\[0\]: expected rows/)
+      await refuses(
+        good,
+        { backend, sketch: 'blocks', blocks: [[0, 1]] },
+        'ERR_OPTION',
+        /blocks: expected rows below 1/,
+      )
+      await refuses(
+        good,
+        { backend, sketch: 'blocks', blocks: [[0.5]] },
+        'ERR_OPTION',
+        /blocks\[0\]\[0\]: expected a row/,
+      )
+      const two = {
+        matrix: [
+          [1, 0],
+          [0, 1],
+        ],
+        b: [1, 2],
+      }
+      await refuses(two, { backend, sketch: 'blocks', blocks: [[0]] }, 'ERR_OPTION', /every row in one of them/)
       await refuses(good, { backend, seed: -1 }, 'ERR_OPTION', /seed: expected a whole number/)
     })
   })
@@ -115,7 +166,11 @@ describe('constrained: sketchSolve', () => {
     const { matrix, b } = system(20, 9)
     for (const sketch of kinds) {
       const [x, y] = (['native', 'portable'] as const).map(
-        (backend) => sketchSolveSync({ matrix, b }, { backend, sketch, seed: 5, tolerance: 0, maxIterations: 40 }).x,
+        (backend) =>
+          sketchSolveSync(
+            { matrix, b },
+            { backend, ...optionsOf(sketch, 20), blockSize: 5, seed: 5, tolerance: 0, maxIterations: 40 },
+          ).x,
       )
       expect(Math.sqrt(squaredError(x, y))).to.be.at.most(1e-10)
     }

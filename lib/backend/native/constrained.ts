@@ -27,14 +27,13 @@ export function nativeConstrained(runtime: Runtime, room: Exports): ConstrainedK
         drawn,
         threads,
         rounding,
+        job.blocks === null ? 0 : job.blocks.offsets.length - 1,
       ]
-      return layout(job.matrix, parameters, job.b, job.descent, job.key, job.z, job.report)
+      const { b, descent, key, z, report, blocks } = job
+      return layout(job.matrix, parameters, b, descent, key, z, report, blocks?.offsets ?? null, blocks?.rows ?? null)
     }),
     factor: nativeKernel(runtime, room.factor, (job) =>
       layout(job.matrix, [job.positive, job.floor], job.order, job.b, job.z, job.report),
-    ),
-    minres: nativeKernel(runtime, room.minres, (job) =>
-      layout(job.matrix, [job.threshold, job.maxIterations], job.b, job.scale, job.z, job.report),
     ),
   }
 }

@@ -1,11 +1,14 @@
 import type { EqualityConstrainedProblem } from '../../../lib/constrained/index.js'
 import { generator } from '../../../lib/random/index.js'
 
-/**
- * min (1/N) Σ log(1 + exp(-y_i x_iᵀw)) subject to M w = q, ten rows of normal entries, and ‖w‖² = 1, from ones. The data are
- * normal, labels drawn from a logistic model; q is M times a vector of length 1/2, so that the constraints have solutions.
- */
-export function constrainedLogistic(samples: number, n: number, rows = 10, seed = 1): EqualityConstrainedProblem {
+/** Samples as rows of x, with labels of 1 and -1. */
+export interface Labelled {
+  x: Float64Array
+  labels: Float64Array
+}
+
+/** Normal samples, their labels drawn from a logistic model. */
+export function syntheticLabels(samples: number, n: number, seed = 1): Labelled {
   const draw = generator(seed)
   const truth = draw.normal(n)
   const x = draw.normal(samples * n)
@@ -14,6 +17,31 @@ export function constrainedLogistic(samples: number, n: number, rows = 10, seed 
     for (let j = 0; j < n; j++) sum += x[i * n + j] * truth[j]
     return draw.uniform() < 1 / (1 + Math.exp(-sum)) ? 1 : -1
   })
+  return { x, labels }
+}
+
+/** Every feature with mean 0 and variance 1; those that never change become 0. */
+export function standardized({ x, labels }: Labelled): Labelled {
+  const n = x.length / labels.length
+  const out = x.slice()
+  for (let j = 0; j < n; j++) {
+    let mean = 0
+    for (let i = 0; i < labels.length; i++) mean += x[i * n + j] / labels.length
+    let variance = 0
+    for (let i = 0; i < labels.length; i++) variance += (x[i * n + j] - mean) ** 2 / labels.length
+    for (let i = 0; i < labels.length; i++) out[i * n + j] = (x[i * n + j] - mean) / (Math.sqrt(variance) || 1)
+  }
+  return { x: out, labels }
+}
+
+/**
+ * min (1/N) Σ log(1 + exp(-y_i x_iᵀw)) subject to M w = q, ten rows of normal entries, and ‖w‖² = 1, from ones. q is M times a
+ * vector of length 1/2, so that the constraints have solutions whatever n.
+ */
+export function constrainedLogistic({ x, labels }: Labelled, rows = 10, seed = 2): EqualityConstrainedProblem {
+  const samples = labels.length
+  const n = x.length / samples
+  const draw = generator(seed)
   const matrix = draw.normal(rows * n)
   const inner = draw.normal(n)
   const length = Math.sqrt(inner.reduce((sum, value) => sum + value * value, 0))

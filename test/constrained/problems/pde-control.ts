@@ -63,3 +63,24 @@ export function pdeControl(size: number): EqualityConstrainedProblem {
     hessian: () => hessian,
   }
 }
+
+/**
+ * Rows of Γ by overlapping squares of the grid, `side` × `side` and half of that apart: the equations of w, of z and of the state
+ * at the points of a square.
+ */
+export function subdomains(size: number, side: number): Int32Array[] {
+  const m = size * size
+  const last = Math.max(0, size - side)
+  const starts: number[] = []
+  for (let at = 0; at < last; at += Math.max(1, side >> 1)) starts.push(at)
+  starts.push(last)
+  return starts.flatMap((top) =>
+    starts.map((left) => {
+      const points: number[] = []
+      for (let i = top; i < Math.min(size, top + side); i++) {
+        for (let j = left; j < Math.min(size, left + side); j++) points.push(i * size + j)
+      }
+      return Int32Array.from([0, m, 2 * m].flatMap((shift) => points.map((k) => k + shift)))
+    }),
+  )
+}

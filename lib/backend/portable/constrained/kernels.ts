@@ -1,11 +1,11 @@
-import type { ConstrainedKernels } from '../../constrained.js'
+import type { ConstrainedKernels, SketchSolveJob } from '../../constrained.js'
 import { portableKernel } from '../driver.js'
+import type { Watch, Work } from '../work.js'
 import { factor } from './factor.js'
-import { minres } from './minres.js'
 import { sketchSolve } from './sketch-solve.js'
 
 export const portableConstrained: ConstrainedKernels = {
-  sketchSolve: portableKernel(sketchSolve),
+  // Without oracles nothing that it yields is a promise.
+  sketchSolve: portableKernel(sketchSolve as (job: SketchSolveJob, monitor: Watch) => Work<void>),
   factor: portableKernel(factor),
-  minres: portableKernel(minres),
 }

@@ -1,9 +1,11 @@
 import { type SketchSolveJob, sketchField } from '../../constrained.js'
+import type { Step } from '../linear/step.js'
 import { dot } from '../linear/vectors.js'
-import type { Watch, Work } from '../work.js'
+import type { Watch } from '../work.js'
 import { Draws, even } from './draws.js'
 import { ended } from './ended.js'
 import { Gram } from './gram.js'
+import { RowBlocks } from './row-blocks.js'
 import { System } from './system.js'
 
 /** Operations between two looks at the clock, and sketches between two exact residuals. */
@@ -11,7 +13,7 @@ const workLength = 2 ** 15
 const exactInterval = 1000
 
 /** z <- z - AᵀS (Sᵀ A Aᵀ S)† Sᵀ (A z - b), sketch by sketch: native/constrained/sketch-solve.cc, step by step. */
-export function* sketchSolve(job: SketchSolveJob, monitor: Watch): Work<void> {
+export function* sketchSolve(job: SketchSolveJob, monitor: Watch): Step<void> {
   const solver = new Solver(job)
   const { report, maxSketches } = job
   let state: number = ended.iterationLimit
@@ -32,7 +34,7 @@ export function* sketchSolve(job: SketchSolveJob, monitor: Watch): Work<void> {
       break
     }
     const before = solver.flops
-    size = solver.advance(size)
+    size = yield* solver.advance(size, monitor)
     work += solver.flops - before
     if (work < workLength) continue
     work = 0
@@ -63,6 +65,7 @@ class Solver {
   private readonly draws: Draws
   private readonly sums: Float64Array | null = null
   private readonly norms: Float64Array
+  private readonly blocks: RowBlocks | null
   private readonly gram: Gram
   /** AᵀS: columns × blockSize. */
   private readonly w: Float64Array
@@ -82,19 +85,22 @@ class Solver {
     const { rows, columns } = this.a
     const { sketch } = job
     const block = job.blockSize
-    this.lazy = sketch === 'kaczmarz' || sketch === 'rows'
+    this.lazy = sketch === 'kaczmarz' || sketch === 'rows' || sketch === 'blocks'
+    this.blocks = job.blocks === null ? null : new RowBlocks(this.a, job.blocks)
     const words = {
       kaczmarz: 1,
       gaussian: even(rows),
       'gaussian-block': even(rows * block),
       'count-sketch': even(rows),
       rows: even(block),
+      blocks: 1,
     }[sketch]
     this.draws = new Draws(job.key, words, sketch.startsWith('gaussian') ? 'fillNormal' : 'fillUniform')
-    this.epoch = sketch === 'kaczmarz' ? rows : sketch === 'rows' ? Math.ceil(rows / block) : 1
-    this.norms = new Float64Array(this.lazy ? rows : 0)
+    const epochs = { kaczmarz: rows, rows: Math.ceil(rows / block), blocks: this.blocks?.count ?? 1 }
+    this.epoch = sketch in epochs ? epochs[sketch as keyof typeof epochs] : 1
+    this.norms = new Float64Array(this.lazy && this.blocks === null ? rows : 0)
     for (let i = 0; i < this.norms.length; i++) this.norms[i] = this.a.squaredNorm(i)
-    if (this.lazy && job.byNorm) {
+    if (this.lazy && this.blocks === null && job.byNorm) {
       this.sums = new Float64Array(rows)
       let sum = 0
       for (let i = 0; i < rows; i++) {
@@ -133,11 +139,12 @@ class Solver {
   }
 
   /** The sketches until the residual is looked at again; returns its norm. */
-  advance(size: number): number {
+  *advance(size: number, monitor: Watch): Step<number> {
     if (this.lazy) {
       const count = Math.min(this.epoch, this.job.maxSketches - this.sketches)
       for (let k = 0; k < count; k++) {
-        if (this.job.sketch === 'kaczmarz') this.kaczmarz()
+        if (this.blocks !== null) yield* this.givenBlock(this.blocks, monitor)
+        else if (this.job.sketch === 'kaczmarz') this.kaczmarz()
         else this.rowBlock()
         this.sketches++
       }
@@ -182,6 +189,14 @@ class Solver {
     if (norms[i] === 0) return
     a.add(i, (job.b[i] - a.dot(i, job.z)) / norms[i], job.z)
     this.flops += 4 * (a.end(i) - a.begin(i)) + 2
+  }
+
+  private *givenBlock(blocks: RowBlocks, monitor: Watch): Step<void> {
+    const p = Math.floor(this.draws.values[this.seek()] * blocks.count)
+    const before = blocks.flops
+    yield* blocks.project(p, this.job.b, this.job.z, monitor)
+    this.rows += blocks.rowsOf(p).length
+    this.flops += blocks.flops - before
   }
 
   private gaussian(): void {
