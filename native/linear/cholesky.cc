@@ -36,10 +36,10 @@ double cholesky(const double* a, size_t n, double* factor, unsigned threads, Mon
   const MatrixScan scan = scanMatrix(team, "matrix", a, n, n);
   checkSymmetric(team, "matrix", a, n, scan.largest);
   const int pitch = static_cast<int>(n);
-  for (size_t i = 0; i < n; i++) {
-    std::copy_n(a + i * n, i + 1, factor + i * n);
-    std::fill_n(factor + i * n + i + 1, n - i - 1, 0.0);
-  }
+  team.run(chunkCount(n, kWidth), [&](uint32_t chunk, unsigned) {
+    for (size_t i = chunk * kWidth; i < std::min(n, (chunk + 1) * kWidth); i++)
+      std::copy_n(a + i * n, i + 1, factor + i * n);
+  });
   for (size_t k0 = 0; k0 < n; k0 += kWidth) {
     if (monitor.cancelled()) return 0;
     monitor.progress(static_cast<double>(k0), 0);
