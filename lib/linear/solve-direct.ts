@@ -1,4 +1,4 @@
-import type { OperatorData } from '../backend/linear-sparse.js'
+import type { CsrData, OperatorData } from '../backend/linear-sparse.js'
 import { normOf } from '../backend/portable/linear/matrix.js'
 import { portableOperator } from '../backend/portable/linear/operators.js'
 import type { Step } from '../backend/portable/linear/step.js'
@@ -12,6 +12,7 @@ import { lu, luSync } from './lu.js'
 import { multiply, multiplySync } from './multiply.js'
 import type { PreparedOperator } from './operator.js'
 import { qr, qrSync } from './qr.js'
+import { rowsOf } from './rows.js'
 import { sparseCholesky, sparseCholeskySync } from './sparse-cholesky.js'
 
 // Factor, solve, and refine once or twice: the direct methods of `solve`.
@@ -87,6 +88,14 @@ function* factorOf(
 /** All entries, row by row. */
 function* denseForm(data: OperatorData, { monitor }: Run): Step<{ data: Float64Array; shape: [number, number] }> {
   if (data.kind === 'dense') return { data: data.data, shape: [data.rows, data.columns] }
+  if (
+    data.kind === 'csr' ||
+    data.kind === 'transposed' ||
+    data.kind === 'stencil' ||
+    data.kind === 'constant-stencil'
+  ) {
+    return filled(rowsOf('matrix', data))
+  }
   const { rows, columns, applyTranspose } = portableOperator(data, monitor)
   const out = allocate(rows * columns)
   const unit = new Float64Array(rows)
@@ -94,6 +103,14 @@ function* denseForm(data: OperatorData, { monitor }: Run): Step<{ data: Float64A
     unit[i] = 1
     yield* applyTranspose(unit, out.subarray(i * columns, (i + 1) * columns))
     unit[i] = 0
+  }
+  return { data: out, shape: [rows, columns] }
+}
+
+function filled({ rows, columns, indptr, indices, data }: CsrData): { data: Float64Array; shape: [number, number] } {
+  const out = allocate(rows * columns)
+  for (let i = 0; i < rows; i++) {
+    for (let k = indptr[i]; k < indptr[i + 1]; k++) out[i * columns + indices[k]] = data[k]
   }
   return { data: out, shape: [rows, columns] }
 }

@@ -146,8 +146,8 @@ void multiplyTransposed(Team& team, const double* a, size_t m, size_t n, const d
 
 namespace {
 
-constexpr size_t kTileSide = 256;         // of c, about: smaller ones cost BLAS much packing
-constexpr size_t kTallTile = 1024;        // where one side is long
+constexpr size_t kTileSide = 256;   // of c, about: smaller ones cost BLAS much packing
+constexpr size_t kTallTile = 1024;  // where one side is long
 constexpr size_t kFewestTiles = 4, kMostTiles = 32, kMostDepths = 8;
 constexpr size_t kLeastProducts = 1 << 22;  // for one chunk
 
@@ -155,13 +155,14 @@ size_t partsOf(size_t side) {
   return std::max(std::clamp<size_t>((side + kTileSide / 2) / kTileSide, 1, 8), side / kTallTile);
 }
 
-void multiplyTile(const Product& p, size_t i0, size_t i1, size_t j0, size_t j1, size_t l0, size_t l1, double beta,
-                  double* c, size_t pitch) {
+void multiplyTile(const Product& p, size_t i0, size_t i1, size_t j0, size_t j1, size_t l0, size_t l1,
+                  double beta, double* c, size_t pitch) {
   const double* a = p.a + (p.transposeA ? l0 * p.pitchA + i0 : i0 * p.pitchA + l0);
   const double* b = p.b + (p.transposeB ? j0 * p.pitchB + l0 : l0 * p.pitchB + j0);
-  cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans, p.transposeB ? CblasTrans : CblasNoTrans,
-              static_cast<int>(i1 - i0), static_cast<int>(j1 - j0), static_cast<int>(l1 - l0), p.alpha, a,
-              static_cast<int>(p.pitchA), b, static_cast<int>(p.pitchB), beta, c, static_cast<int>(pitch));
+  cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans,
+              p.transposeB ? CblasTrans : CblasNoTrans, static_cast<int>(i1 - i0), static_cast<int>(j1 - j0),
+              static_cast<int>(l1 - l0), p.alpha, a, static_cast<int>(p.pitchA), b,
+              static_cast<int>(p.pitchB), beta, c, static_cast<int>(pitch));
 }
 
 // c is small and the sum behind each entry long: parts of the sum, added in order.
@@ -169,7 +170,8 @@ void multiplyByDepth(Team& team, const Product& p, size_t depths) {
   const size_t size = p.m * p.n;
   Aligned<double> parts(depths * size);
   team.run(static_cast<uint32_t>(depths), [&](uint32_t d, unsigned) {
-    multiplyTile(p, 0, p.m, 0, p.n, p.k * d / depths, p.k * (d + 1) / depths, 0, parts.data() + d * size, p.n);
+    multiplyTile(p, 0, p.m, 0, p.n, p.k * d / depths, p.k * (d + 1) / depths, 0, parts.data() + d * size,
+                 p.n);
   });
   for (size_t i = 0; i < p.m; i++) {
     double* row = p.c + i * p.pitchC;

@@ -11,8 +11,6 @@ namespace extrema::linear {
 
 namespace {
 
-constexpr size_t kCellsPerTile = 1 << 13, kMostSide = 16;
-
 struct Constant {
   double value = 0;
   double operator()(size_t) const { return value; }
@@ -27,19 +25,20 @@ template <class Coupling>
 class StencilSweeps final : public Preconditioner {
  public:
   // Couplings from the slowest axis to the fastest.
-  StencilSweeps(const Grid& grid, const Coupling* couplings, double omega, double scale, const double* inverse)
+  StencilSweeps(const Grid& grid, const Coupling* couplings, double omega, double scale,
+                const double* inverse)
       : omega_(omega), scale_(scale), inverse_(inverse) {
-    const bool isSpace = grid.dimensions == 3;
+    isSpace_ = grid.dimensions == 3;
     depth_ = grid.length[0];
-    height_ = isSpace ? grid.length[1] : 1;
+    height_ = isSpace_ ? grid.length[1] : 1;
     width_ = grid.length[grid.dimensions - 1];
     across_ = couplings[0];
-    if (isSpace) up_ = couplings[1];
+    if (isSpace_) up_ = couplings[1];
     along_ = couplings[grid.dimensions - 1];
     // Tiles along the slowest axis and the next.
-    const size_t tiles = std::max<size_t>(1, grid.cells() / kCellsPerTile);
-    strips_ = std::min({tiles, depth_, kMostSide});
-    waves_ = std::min({(tiles + strips_ - 1) / strips_, isSpace ? height_ : width_, kMostSide});
+    const size_t side = Wavefront::side(grid.cells());
+    strips_ = std::min(side, depth_);
+    waves_ = std::min(side, isSpace_ ? height_ : width_);
     front_ = std::make_unique<Wavefront>(strips_, waves_);
   }
 
@@ -55,9 +54,8 @@ class StencilSweeps final : public Preconditioner {
   };
   Tile tile(size_t s, size_t w) const {
     Tile t{{depth_ * s / strips_, depth_ * (s + 1) / strips_}, {0, height_}, {0, width_}};
-    const bool byLines = height_ > 1;
-    size_t* cut = byLines ? t.lines : t.cells;
-    const size_t length = byLines ? height_ : width_;
+    size_t* cut = isSpace_ ? t.lines : t.cells;
+    const size_t length = isSpace_ ? height_ : width_;
     cut[0] = length * w / waves_;
     cut[1] = length * (w + 1) / waves_;
     return t;
@@ -109,6 +107,7 @@ class StencilSweeps final : public Preconditioner {
     }
   }
 
+  bool isSpace_ = false;
   double omega_, scale_;
   const double* inverse_;
   size_t depth_ = 1, height_ = 1, width_ = 1, strips_ = 1, waves_ = 1;

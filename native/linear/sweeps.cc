@@ -6,7 +6,8 @@
 
 namespace extrema::linear {
 
-Split::Split(const Csr& matrix, bool positive) : matrix(matrix),
+Split::Split(const Csr& matrix, bool positive)
+    : matrix(matrix),
       diagonal(matrix.rows),
       inverse(matrix.rows),
       after_(matrix.rows),

@@ -7,8 +7,6 @@ namespace extrema::linear {
 namespace {
 
 constexpr size_t kLeastRows = 1 << 14;     // below that one thread does
-constexpr size_t kRowsPerTile = 1 << 13;   // to make up for waiting
-constexpr size_t kStrips = 16;             // as many threads can help
 constexpr size_t kLeastPerLevel = 1 << 6;  // rows that depend on as many others in a chain
 
 }  // namespace
@@ -35,13 +33,15 @@ void TriangularSweep::plan() {
   }
   const size_t levels = static_cast<size_t>(most) + 1;
   if (n / levels < kLeastPerLevel) return;
-  const size_t wanted = std::clamp<size_t>(n / (kStrips * kRowsPerTile), 1, levels);
+  const size_t strips = Wavefront::side(n), wanted = std::min(strips, levels);
   const size_t width = (levels + wanted - 1) / wanted;
   waves_ = (levels + width - 1) / width;
-  const auto strip = [&](size_t k) { return k * kStrips / n; };
-  const auto tile = [&](size_t k) { return strip(k) * waves_ + static_cast<size_t>(level[rowAt(k)]) / width; };
+  const auto strip = [&](size_t k) { return k * strips / n; };
+  const auto tile = [&](size_t k) {
+    return strip(k) * waves_ + static_cast<size_t>(level[rowAt(k)]) / width;
+  };
   // Runs are counted, then placed.
-  firstRun_.assign(kStrips * waves_ + 1, 0);
+  firstRun_.assign(strips * waves_ + 1, 0);
   for (size_t k = 0; k < n; k++) {
     if (k == 0 || tile(k) != tile(k - 1)) firstRun_[tile(k) + 1]++;
   }
@@ -56,7 +56,7 @@ void TriangularSweep::plan() {
       runs_[next[own]++] = {static_cast<int32_t>(k), static_cast<int32_t>(k) + 1};
     }
   }
-  front_ = std::make_unique<Wavefront>(kStrips, waves_);
+  front_ = std::make_unique<Wavefront>(strips, waves_);
 }
 
 template <class Row>

@@ -117,9 +117,9 @@ void checkFinite(Team& team, const char* name, const double* x, size_t n, size_t
   size_t at = 0;
   while (std::isfinite(x[at])) at++;
   const char* came = std::isnan(x[at]) ? "NaN" : x[at] > 0 ? "Infinity" : "-Infinity";
-  const std::string place = columns == 0 ? "[" + std::to_string(at) + "]"
-                                         : "[" + std::to_string(at / columns) + "][" +
-                                               std::to_string(at % columns) + "]";
+  const std::string place =
+      columns == 0 ? "[" + std::to_string(at) + "]"
+                   : "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "]";
   throw Error("ERR_NOT_FINITE", name + place + ": expected a finite number, got " + came);
 }
 

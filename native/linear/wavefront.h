@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,9 +15,9 @@
 
 namespace extrema::linear {
 
-// Tiles (s, w) of which each needs those at (s - 1, w) and (s, w - 1), and with them all before it. A team takes
-// them by diagonals; a tile waits for its two. Tiles are claimed in that order, so the first unfinished one never
-// waits, however few threads come.
+// Tiles (s, w) of which each needs those at (s - 1, w) and (s, w - 1), and with them all before it. A team
+// takes them by diagonals; a tile waits for its two. Tiles are claimed in that order, so the first unfinished
+// one never waits, however few threads come.
 class Wavefront {
  public:
   Wavefront(size_t strips, size_t waves)
@@ -23,8 +25,15 @@ class Wavefront {
     for (size_t k = 0; k < strips * waves; k++) done_[k].store(0, std::memory_order_relaxed);
     order_.reserve(strips * waves);
     for (size_t d = 0; d + 1 < strips + waves; d++) {
-      for (size_t s = d < waves ? 0 : d - waves + 1; s <= d && s < strips; s++) order_.push_back(s * waves + d - s);
+      for (size_t s = d < waves ? 0 : d - waves + 1; s <= d && s < strips; s++)
+        order_.push_back(s * waves + d - s);
     }
+  }
+
+  // Strips, and waves, for so many rows: some work in a tile, but enough tiles for a team.
+  static size_t side(size_t rows) {
+    const size_t perTile = std::clamp<size_t>(rows / 64, size_t{1} << 10, size_t{1} << 13);
+    return std::max<size_t>(1, static_cast<size_t>(std::sqrt(static_cast<double>(rows / perTile))));
   }
 
   // fn(s, w) for every tile. One call at a time.
