@@ -148,7 +148,7 @@ namespace {
 
 constexpr size_t kTileSide = 256;   // of c, about: smaller ones cost BLAS much packing
 constexpr size_t kTallTile = 1024;  // where one side is long
-constexpr size_t kFewestTiles = 4, kMostTiles = 32, kMostDepths = 8;
+constexpr size_t kFewestTiles = 4, kMostTiles = 32, kMostDepths = 8, kDepthStep = 4096;
 constexpr size_t kLeastProducts = 1 << 22;  // for one chunk
 
 size_t partsOf(size_t side) {
@@ -188,8 +188,12 @@ void multiplyByDepth(Team& team, const Product& p, size_t depths) {
 void multiply(Team& team, const Product& p) {
   if (p.m == 0 || p.n == 0) return;
   size_t byRows = partsOf(p.m), byColumns = partsOf(p.n);
-  while (byRows * byColumns > kMostTiles && std::min(byRows, byColumns) > 1) {
-    (byRows > byColumns ? byRows : byColumns) /= 2;
+  while (byRows * byColumns > kMostTiles) {
+    // Never longer than kTallTile.
+    size_t& most = byRows > byColumns ? byRows : byColumns;
+    const size_t side = byRows > byColumns ? p.m : p.n;
+    if (most / 2 <= side / kTallTile) break;
+    most /= 2;
   }
   const size_t chunks = std::max<size_t>(1, p.m * p.n * std::max<size_t>(1, p.k) / kLeastProducts);
   if (byRows * byColumns < kFewestTiles && p.k > 4 * kTallTile && chunks > 1) {
