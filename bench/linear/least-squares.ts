@@ -13,10 +13,11 @@ function problem(rows: number, columns: number, condition: number) {
   const random = generator(1)
   const data = random.normal(rows * columns)
   const b = random.normal(rows)
+  const scales = Float64Array.from({ length: columns }, (_, j) => condition ** (-j / (columns - 1)))
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const k = i * columns + j
-      data[k] = data[k] * condition ** (-j / (columns - 1)) + (j > 0 ? data[k - 1] : 0)
+      data[k] = data[k] * scales[j] + (j > 0 ? data[k - 1] : 0)
       b[i] += data[k] / Math.sqrt(columns)
     }
   }

@@ -57,6 +57,11 @@ export type PreconditionerData =
       inner: PreconditionerData | null
     }
   | { kind: 'operator'; operator: OperatorData }
+  /**
+   * M = (D + omega L) D⁻¹ (D + omega Lᵀ) / scale, D = 1 / inverse and L the lower triangle of the stencil; an `inverse` of 0
+   * stands for a cell that is no unknown.
+   */
+  | { kind: 'stencil'; stencil: StencilData; omega: number; scale: number; inverse: Float64Array }
 
 export interface IterativeSettings {
   /** Bounds ‖b - A x‖ / ‖b‖. */
@@ -116,6 +121,8 @@ export interface MultiplyJob {
   x: Float64Array
   out: Float64Array
   threads: number
+  /** Whether x is to be looked through for NaN and infinities, which are named as entries of a vector or of a matrix. */
+  check: false | 'vector' | 'matrix'
 }
 
 /** P A Pᵀ = L D Lᵀ, L unit lower triangular by columns, the diagonal left out. */

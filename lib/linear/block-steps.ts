@@ -1,6 +1,6 @@
 import type { Kernels } from '../backend/kernels.js'
 import { factorReportLength } from '../backend/linear-dense.js'
-import type { OperatorData } from '../backend/linear-sparse.js'
+import type { MultiplyJob, OperatorData } from '../backend/linear-sparse.js'
 import type { Apply, Step } from '../backend/portable/linear/step.js'
 import { ExtremaError } from '../core/errors.js'
 import { callKernel, type Run } from './drive.js'
@@ -52,7 +52,7 @@ export class BlockSteps {
     height: number,
   ): Step<Float64Array> {
     const out = new Float64Array(height * count)
-    const job = { operator, transpose, count, x, out, threads: this.threads }
+    const job: MultiplyJob = { operator, transpose, count, x, out, threads: this.threads, check: false }
     yield* callKernel(this.kernels.linear.multiply, job, this.run, false)
     return out
   }

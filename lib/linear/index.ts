@@ -72,7 +72,14 @@ export {
   sketchedPreconditioner,
   sketchedPreconditionerSync,
 } from './sketched-preconditioner.js'
-export { type SolveMethod, type SolveOptions, type SolveSolution, solve, solveSync } from './solve.js'
+export {
+  type SolveAttempt,
+  type SolveMethod,
+  type SolveOptions,
+  type SolveSolution,
+  solve,
+  solveSync,
+} from './solve.js'
 export { sor, sorSync } from './sor.js'
 export {
   type SparseCholesky,

@@ -5,6 +5,7 @@ import {
   type IterativeJob,
   type IterativeSettings,
   iterativeReportLength,
+  type MultiplyJob,
   type OperatorData,
 } from '../backend/linear-sparse.js'
 import { checkRunOptions, type RunOptions, runNames } from '../backend/options.js'
@@ -169,7 +170,8 @@ function operatorSteps(
   }
   const product = (isTransposed: boolean): Apply =>
     function* (x, out) {
-      const job = { operator: data, transpose: isTransposed, count: 1, x, out, threads: settings.threads }
+      const { threads } = settings
+      const job: MultiplyJob = { operator: data, transpose: isTransposed, count: 1, x, out, threads, check: false }
       yield* callKernel(kernels.linear.multiply, job, run, false)
     }
   return { apply: product(false), applyTranspose: product(true) }

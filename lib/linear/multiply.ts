@@ -3,7 +3,7 @@ import type { Control, Kernels } from '../backend/kernels.js'
 import type { MultiplyJob } from '../backend/linear-sparse.js'
 import { checkRunOptions } from '../backend/options.js'
 import {
-  checkFinite,
+  checkBuffer,
   type MatrixLike,
   type NdArray,
   shapeText,
@@ -12,15 +12,17 @@ import {
   type VectorLike,
 } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { flag, type SolverOptions } from '../core/options.js'
+import { describe, flag, type SolverOptions } from '../core/options.js'
 import { type BuiltInOperator, builtIn, shapeOf } from './operator.js'
 
 export interface MultiplyOptions extends Pick<SolverOptions, 'threads' | 'signal' | 'backend'> {
   /** Aᵀ x instead of A x. Default false. */
   transpose?: boolean
+  /** Where the result goes, row-major: as many float64 as it has, apart from x. Default new memory, which costs time. */
+  out?: Float64Array
 }
 
-const names: ReadonlySet<string> = new Set(['transpose', 'threads', 'signal', 'backend'])
+const names: ReadonlySet<string> = new Set(['transpose', 'out', 'threads', 'signal', 'backend'])
 
 interface Prepared {
   job: MultiplyJob
@@ -52,9 +54,33 @@ function prepare(matrix: BuiltInOperator, x: VectorLike | MatrixLike, options: M
     vectors = data instanceof Float64Array ? data : Float64Array.from(data)
     count = columns
   }
-  checkFinite('x', vectors, isVector ? {} : { columns: count })
-  const out = new Float64Array(height * count)
-  return { job: { operator, transpose, count, x: vectors, out, threads }, kernels: kernels(backend), control, isVector }
+  const out = options.out === undefined ? new Float64Array(height * count) : checkOut(options.out, height * count)
+  if (overlap(out, vectors)) throw new ExtremaError('ERR_BUFFER', 'out: expected memory apart from x, got some of it')
+  const job: MultiplyJob = {
+    operator,
+    transpose,
+    count,
+    x: vectors,
+    out,
+    threads,
+    check: isVector ? 'vector' : 'matrix',
+  }
+  return { job, kernels: kernels(backend), control, isVector }
+}
+
+function checkOut(out: unknown, length: number): Float64Array {
+  if (!(out instanceof Float64Array)) {
+    throw new ExtremaError('ERR_SHAPE', `out: expected a Float64Array, got ${describe(out)}`)
+  }
+  checkBuffer('out', out)
+  if (out.length === length) return out
+  throw new ExtremaError('ERR_SHAPE', `out: expected room for ${length} numbers, got ${out.length}`)
+}
+
+function overlap(a: Float64Array, b: Float64Array): boolean {
+  return (
+    a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
+  )
 }
 
 function finish({ job: { out, count }, isVector }: Prepared): Float64Array | NdArray {
@@ -63,9 +89,10 @@ function finish({ job: { out, count }, isVector }: Prepared): Float64Array | NdA
 
 /**
  * A x, or Aᵀ x, of an operator that is data with a vector, or with the columns of a matrix: sparse products on all threads.
- * Check an operator once with `prepare` where it is used often.
+ * Check an operator once with `prepare` where it is used often, and give `out` where the result's memory can be used again.
  *
- * @throws {ExtremaError} `ERR_SHAPE`, `ERR_NOT_FINITE`, `ERR_OPTION`; the reason of `signal` when aborted.
+ * @throws {ExtremaError} `ERR_SHAPE`, `ERR_NOT_FINITE`, `ERR_OPTION`, `ERR_BUFFER` (`out` overlaps x, or its buffer is
+ * resizable or gone); the reason of `signal` when aborted.
  */
 export async function multiply(matrix: BuiltInOperator, x: VectorLike, options?: MultiplyOptions): Promise<Float64Array>
 export async function multiply(matrix: BuiltInOperator, x: MatrixLike, options?: MultiplyOptions): Promise<NdArray>

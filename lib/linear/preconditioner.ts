@@ -1,6 +1,7 @@
 import type { Kernels } from '../backend/kernels.js'
-import type { CsrData, PreconditionerData } from '../backend/linear-sparse.js'
+import type { CsrData, PreconditionerData, StencilData } from '../backend/linear-sparse.js'
 import { deflation, portablePreconditioner, solveCholesky } from '../backend/portable/linear/preconditioners.js'
+import { stencilInverse } from '../backend/portable/linear/stencil-sweeps.js'
 import type { Apply, Step } from '../backend/portable/linear/step.js'
 import { axpy, dot } from '../backend/portable/linear/vectors.js'
 import {
@@ -55,6 +56,7 @@ export type CheckedPreconditioner =
   | { kind: 'oracle'; solve(r: Float64Array): VectorLike | PromiseLike<VectorLike> }
   /** To be computed first. */
   | { kind: 'incomplete'; matrix: CsrData; shift: number }
+  | { kind: 'stencil'; stencil: StencilData; omega: number; shift: number | null }
   | { kind: 'deflation'; vectors: Float64Array; k: number; inner: CheckedPreconditioner }
 
 /** What a preconditioner has become when the iteration starts. */
@@ -92,12 +94,17 @@ export function checkPreconditioner(
       return { kind: 'data', data: jacobi(name, given.diagonal, matrix) }
     case 'ssor': {
       const omega = checkOmega(`${name}.omega`, given.omega, 1)
+      const stencil = stencilOf(matrix)
+      if (stencil !== null) return { kind: 'stencil', stencil, omega, shift: null }
       return { kind: 'data', data: { kind: 'ssor', matrix: entries(name, matrix), omega } }
     }
     case 'incomplete-cholesky': {
+      const shift = nonNegative(`${name}.shift`, given.shift, 0)
+      const stencil = stencilOf(matrix)
+      if (stencil !== null) return { kind: 'stencil', stencil, omega: 1, shift }
       const csr = entries(name, matrix)
       checkSymmetric('matrix', csr)
-      return { kind: 'incomplete', matrix: csr, shift: nonNegative(`${name}.shift`, given.shift, 0) }
+      return { kind: 'incomplete', matrix: csr, shift }
     }
     case 'factor':
       return { kind: 'data', data: { kind: 'triangular', lower: checkLower(`${name}.lower`, given.lower, n) } }
@@ -132,6 +139,11 @@ export function checkOmega(name: string, value: unknown, fallback: number): numb
 function entries(name: string, matrix: CheckedOperator) {
   if (matrix.data !== null) return rowsOf('matrix', matrix.data)
   throw new ExtremaError('ERR_OPTION', `${name}: expected a matrix with entries, got one with matvec only`)
+}
+
+/** A grid keeps its form: symmetric as it is, and without a list of entries. */
+function stencilOf({ data }: CheckedOperator): StencilData | null {
+  return data !== null && (data.kind === 'stencil' || data.kind === 'constant-stencil') ? data : null
 }
 
 function jacobi(name: string, given: VectorLike | undefined, matrix: CheckedOperator): PreconditionerData {
@@ -197,6 +209,8 @@ export function* resolvePreconditioner(
       const { lower } = yield* incompleteSteps(kernels, given.matrix, given.shift, run)
       return { data: { kind: 'triangular', lower } }
     }
+    case 'stencil':
+      return { data: yield* stencilPreconditioner(given, system.n, run) }
     case 'deflation': {
       const inner = yield* resolvePreconditioner(given.inner, system, kernels, run)
       const space = yield* deflationSpace(given.vectors, given.k, system)
@@ -206,6 +220,30 @@ export function* resolvePreconditioner(
     }
   }
 }
+
+/** SSOR, or with a shift incomplete Cholesky: on a grid only the diagonal differs. */
+function* stencilPreconditioner(
+  { stencil, omega, shift }: { stencil: StencilData; omega: number; shift: number | null },
+  n: number,
+  { monitor }: Run,
+): Step<PreconditionerData> {
+  const inverse = new Float64Array(n)
+  if (shift === null) {
+    const bad = yield* stencilInverse(stencil, false, 0, inverse, monitor)
+    if (bad < 0) return { kind: 'stencil', stencil, omega, scale: omega * (2 - omega), inverse }
+    const own = typeof stencil.center === 'number' ? stencil.center : stencil.center[bad]
+    throw new ExtremaError('ERR_NOT_POSITIVE', `matrix[${bad}][${bad}]: expected a positive diagonal, got ${own}`)
+  }
+  for (let tried = shift; tried <= mostShift; tried = Math.max(leastShift, 2 * tried)) {
+    if ((yield* stencilInverse(stencil, true, tried, inverse, monitor)) < 0) {
+      return { kind: 'stencil', stencil, omega, scale: 1, inverse }
+    }
+  }
+  throw new ExtremaError('ERR_NOT_POSITIVE', 'matrix: expected a positive definite one, got pivots that no shift mends')
+}
+
+// As in native/linear/sparse-cholesky.cc.
+const [leastShift, mostShift] = [1e-3, 1e3]
 
 function* deflationSpace(
   vectors: Float64Array,

@@ -2,6 +2,8 @@
 
 #include <napi.h>
 
+#include "core/aligned.h"
+
 namespace extrema {
 
 // Views of borrowed JS memory. The façade has checked types and lengths; a binding only takes pointers.
@@ -25,6 +27,7 @@ View<T> typedView(const Napi::Value& value, napi_typedarray_type wanted, const c
     throw Napi::TypeError::New(value.Env(), "expected a typed array");
   }
   if (type != wanted) throw Napi::TypeError::New(value.Env(), expected);
+  preferHugePages(data, length * sizeof(T));
   return {static_cast<T*>(data), length};
 }
 inline Doubles float64s(const Napi::Value& value) {

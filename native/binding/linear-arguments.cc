@@ -1,7 +1,5 @@
 #include "binding/linear-arguments.h"
 
-#include <array>
-
 namespace extrema {
 
 using linear::Operator;
@@ -23,14 +21,27 @@ linear::Csr Decoder::csr() {
   return matrix;
 }
 
+linear::Grid Decoder::grid() {
+  linear::Grid grid;
+  grid.dimensions = size();
+  for (size_t k = 0; k < grid.dimensions; k++) grid.length[k] = size();
+  return grid;
+}
+
+std::array<double, 3> Decoder::constants(size_t count) {
+  std::array<double, 3> out{};
+  for (size_t k = 0; k < count; k++) out[k] = number();
+  return out;
+}
+
+std::array<const double*, 3> Decoder::fields(size_t count) {
+  std::array<const double*, 3> out{};
+  for (size_t k = 0; k < count; k++) out[k] = doubles();
+  return out;
+}
+
 MakeOperator Decoder::anOperator() {
   enum Kind { kNone, kCsr, kTransposed, kDense, kConstantStencil, kStencil, kLowRank, kKronecker, kBlock };
-  const auto readGrid = [this] {
-    linear::Grid grid;
-    grid.dimensions = size();
-    for (size_t k = 0; k < grid.dimensions; k++) grid.length[k] = size();
-    return grid;
-  };
   switch (static_cast<Kind>(size())) {
     case kNone:
       return [] { return std::unique_ptr<Operator>(); };
@@ -48,17 +59,15 @@ MakeOperator Decoder::anOperator() {
       return [=] { return linear::denseOperator(rows, columns, data); };
     }
     case kConstantStencil: {
-      const linear::Grid grid = readGrid();
+      const linear::Grid grid = this->grid();
       const double center = number();
-      std::array<double, 3> couplings{};
-      for (size_t k = 0; k < grid.dimensions; k++) couplings[k] = number();
+      const std::array<double, 3> couplings = constants(grid.dimensions);
       return [=] { return linear::constantStencil(grid, center, couplings.data()); };
     }
     case kStencil: {
-      const linear::Grid grid = readGrid();
+      const linear::Grid grid = this->grid();
       const double* center = doubles();
-      std::array<const double*, 3> couplings{};
-      for (size_t k = 0; k < grid.dimensions; k++) couplings[k] = doubles();
+      const std::array<const double*, 3> couplings = fields(grid.dimensions);
       return [=] { return linear::stencilOperator(grid, center, couplings.data()); };
     }
     case kLowRank: {
@@ -89,7 +98,7 @@ MakeOperator Decoder::anOperator() {
 }
 
 MakePreconditioner Decoder::preconditioner() {
-  enum Kind { kNone, kJacobi, kSsor, kTriangular, kUpper, kDeflation, kOperator };
+  enum Kind { kNone, kJacobi, kSsor, kTriangular, kUpper, kDeflation, kOperator, kConstantStencil, kStencil };
   switch (static_cast<Kind>(size())) {
     case kNone:
       return [] { return std::unique_ptr<Preconditioner>(); };
@@ -123,6 +132,20 @@ MakePreconditioner Decoder::preconditioner() {
     case kOperator: {
       const MakeOperator inverse = anOperator();
       return [=] { return linear::operatorPreconditioner(inverse()); };
+    }
+    case kConstantStencil: {
+      const linear::Grid grid = this->grid();
+      const std::array<double, 3> couplings = constants(grid.dimensions);
+      const double omega = number(), scale = number();
+      const double* inverse = doubles();
+      return [=] { return linear::constantStencilSweeps(grid, couplings.data(), omega, scale, inverse); };
+    }
+    case kStencil: {
+      const linear::Grid grid = this->grid();
+      const std::array<const double*, 3> couplings = fields(grid.dimensions);
+      const double omega = number(), scale = number();
+      const double* inverse = doubles();
+      return [=] { return linear::stencilSweeps(grid, couplings.data(), omega, scale, inverse); };
     }
   }
   throw Napi::TypeError::New(arrays_.Env(), "expected a preconditioner");

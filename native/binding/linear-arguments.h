@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 
@@ -27,6 +28,10 @@ class Decoder {
   size_t size() { return static_cast<size_t>(number()); }
   const double* doubles();
   const int32_t* ints();
+  linear::Grid grid();
+  // Of a stencil: a number, or an array, for each axis.
+  std::array<double, 3> constants(size_t count);
+  std::array<const double*, 3> fields(size_t count);
 
   const double* numbers_;
   Napi::Array arrays_;

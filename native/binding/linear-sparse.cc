@@ -5,6 +5,7 @@
 #include "binding/linear.h"
 #include "linear/iterative.h"
 #include "linear/sparse-cholesky.h"
+#include "linear/vectors.h"
 
 namespace extrema {
 
@@ -86,18 +87,21 @@ Napi::Value stationary(const Napi::CallbackInfo& info) {
   });
 }
 
-// (job, wantsProgress, timeLimit, numbers, arrays, [transpose, count, threads], x, out)
+// (job, wantsProgress, timeLimit, numbers, arrays, [transpose, count, threads, check], x, out)
 Napi::Value multiply(const Napi::CallbackInfo& info) {
   const MakeOperator matrix = Decoder(info[3], info[4]).anOperator();
   const double* p = float64s(info[5]).data;
   const bool transpose = p[0] != 0;
   const auto count = static_cast<size_t>(p[1]);
   const auto threads = static_cast<unsigned>(p[2]);
+  const auto check = static_cast<int>(p[3]);  // 1 for a vector, 2 for a matrix
   const double* x = float64s(info[6]).data;
   double* out = float64s(info[7]).data;
   return launch(info, [=](Monitor& monitor) {
     const auto a = matrix();
     Team team(threads, monitor);
+    if (check != 0)
+      linear::checkFinite(team, "x", x, (transpose ? a->rows : a->columns) * count, check == 2 ? count : 0);
     if (count > 1) {
       a->applyBlock(x, out, count, transpose, team);
     } else if (transpose) {

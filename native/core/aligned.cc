@@ -2,9 +2,15 @@
 
 #include <array>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace extrema {
 
 namespace {
+
+constexpr size_t kHugePage = size_t{1} << 21, kLeastHuge = size_t{1} << 22;
 
 // Blocks come in sizes of 1, 1.25, 1.5 and 1.75 times a power of two; those up to 1 MiB are kept by the
 // thread that frees them, a few of each size: a batch of small solves would otherwise return its memory to
@@ -67,10 +73,23 @@ thread_local Cache cache;
 
 }  // namespace
 
+void preferHugePages(void* block, size_t bytes) noexcept {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  if (bytes < kLeastHuge) return;
+  const auto from = (reinterpret_cast<uintptr_t>(block) + kHugePage - 1) / kHugePage * kHugePage;
+  const auto to = (reinterpret_cast<uintptr_t>(block) + bytes) / kHugePage * kHugePage;
+  // Where the system has none, things stay as they are.
+  if (to > from) madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+#else
+  (void)block, (void)bytes;
+#endif
+}
+
 void* takeZeroed(size_t bytes) {
   if (!kCaching || bytes > kMost) {
     void* block = std::calloc(bytes, 1);
     if (block == nullptr) throw std::bad_alloc();
+    preferHugePages(block, bytes);
     return block;
   }
   const SizeClass size = classOf(bytes);

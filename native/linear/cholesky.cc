@@ -1,6 +1,7 @@
-// Right-looking blocked Cholesky factorization on row-major memory.
+// Right-looking blocked Cholesky factorization on row-major memory, a panel ahead.
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 
 #include "core/aligned.h"
@@ -15,7 +16,7 @@ namespace extrema::dense {
 
 namespace {
 
-constexpr size_t kWidth = 128;  // of a panel and of a chunk of rows
+constexpr size_t kWidth = 128;  // of a panel
 
 // |(A - L L^T) z|
 double backwardError(Team& team, const double* a, const double* factor, size_t n, double scale) {
@@ -36,45 +37,41 @@ double cholesky(const double* a, size_t n, double* factor, unsigned threads, Mon
   const MatrixScan scan = scanMatrix(team, "matrix", a, n, n);
   checkSymmetric(team, "matrix", a, n, scan.largest);
   const int pitch = static_cast<int>(n);
-  for (size_t i = 0; i < n; i++) {
-    std::copy_n(a + i * n, i + 1, factor + i * n);
-    std::fill_n(factor + i * n + i + 1, n - i - 1, 0.0);
-  }
-  for (size_t k0 = 0; k0 < n; k0 += kWidth) {
-    if (monitor.cancelled()) return 0;
-    monitor.progress(static_cast<double>(k0), 0);
-    const size_t k1 = std::min(n, k0 + kWidth);
+  team.run(chunkCount(n, kWidth), [&](uint32_t chunk, unsigned) {
+    for (size_t i = chunk * kWidth; i < std::min(n, (chunk + 1) * kWidth); i++)
+      std::copy_n(a + i * n, i + 1, factor + i * n);
+  });
+  std::atomic<size_t> failed{0};  // the leading block without a factor
+  const auto row = [&](size_t i, size_t j) { return factor + i * n + j; };
+  const auto panel = [&](size_t p, unsigned) {
+    const size_t k0 = p * kWidth, k1 = std::min(n, k0 + kWidth);
     const int width = static_cast<int>(k1 - k0);
-    double* diagonal = factor + k0 * n + k0;
+    monitor.progress(static_cast<double>(k0), 0);
     int info = 0;
     // Row-major lower is column-major upper.
-    dpotrf_("U", &width, diagonal, &pitch, &info, 1);
-    if (info != 0) {
-      throw Error("ERR_NOT_POSITIVE", "matrix: expected a positive definite matrix, got one whose leading " +
-                                          std::to_string(k0 + static_cast<size_t>(info)) +
-                                          " rows and columns are not");
-    }
-    const uint32_t chunks = chunkCount(n - k1, kWidth);
-    const auto rows = [&](uint32_t chunk) {
-      return static_cast<int>(std::min(kWidth, n - k1 - chunk * kWidth));
-    };
-    team.run(chunks, [&](uint32_t chunk, unsigned) {
-      cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, rows(chunk), width, 1,
-                  diagonal, pitch, factor + (k1 + chunk * kWidth) * n + k0, pitch);
-    });
-    // The longest rows first.
-    team.run(chunks, [&](uint32_t turn, unsigned) {
-      const uint32_t chunk = chunks - 1 - turn;
-      const size_t i0 = k1 + chunk * kWidth;
-      const double* left = factor + i0 * n + k0;
-      const int count = rows(chunk);
-      if (i0 > k1) {
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, static_cast<int>(i0 - k1), width, -1,
-                    left, pitch, factor + k1 * n + k0, pitch, 1, factor + i0 * n + k1, pitch);
-      }
-      cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, count, width, -1, left, pitch, 1,
-                  factor + i0 * n + i0, pitch);
-    });
+    if (failed == 0) dpotrf_("U", &width, row(k0, k0), &pitch, &info, 1);
+    if (info != 0) failed = k0 + static_cast<size_t>(info);
+    if (failed != 0 || k1 == n) return;
+    cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, static_cast<int>(n - k1),
+                width, 1, row(k0, k0), pitch, row(k1, k0), pitch);
+  };
+  forPanels(
+      team, n, n, panel,
+      [&](size_t p, size_t from, size_t to, unsigned) {
+        if (failed != 0) return;
+        const size_t k0 = p * kWidth;
+        const int depth = static_cast<int>(kWidth), count = static_cast<int>(to - from);
+        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, count, depth, -1, row(from, k0), pitch, 1,
+                    row(from, from), pitch);
+        if (to == n) return;
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(n - to), count, depth, -1,
+                    row(to, k0), pitch, row(from, k0), pitch, 1, row(to, from), pitch);
+      },
+      kWidth);
+  if (monitor.cancelled()) return 0;
+  if (failed != 0) {
+    throw Error("ERR_NOT_POSITIVE", "matrix: expected a positive definite matrix, got one whose leading " +
+                                        std::to_string(failed.load()) + " rows and columns are not");
   }
   return backwardError(team, a, factor, n, scan.rowSum);
 }

@@ -18,6 +18,41 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Rows shorter than this are summed by scalar code: gathers do not pay for their reduction.
 constexpr int32_t kShortRow = 24;
 
+// The sum of N products, in two chains. N is known: rows of stencils and meshes are nearly all of one length.
+template <int N>
+double Short(const int32_t* indices, const double* data, const double* x) {
+  double s0 = 0, s1 = 0;
+  for (int k = 0; k + 1 < N; k += 2) {
+    s0 += data[k] * x[indices[k]];
+    s1 += data[k + 1] * x[indices[k + 1]];
+  }
+  if (N % 2 == 1) s0 += data[N - 1] * x[indices[N - 1]];
+  return s0 + s1;
+}
+
+double ShortRow(const int32_t* indices, const double* data, int32_t count, const double* x) {
+  switch (count) {
+    case 0:
+      return 0;
+    case 1:
+      return Short<1>(indices, data, x);
+    case 2:
+      return Short<2>(indices, data, x);
+    case 3:
+      return Short<3>(indices, data, x);
+    case 4:
+      return Short<4>(indices, data, x);
+    case 5:
+      return Short<5>(indices, data, x);
+    case 6:
+      return Short<6>(indices, data, x);
+    case 7:
+      return Short<7>(indices, data, x);
+    default:
+      return Short<8>(indices, data, x) + ShortRow(indices + 8, data + 8, count - 8, x);
+  }
+}
+
 void Rows(const int32_t* indptr, const int32_t* indices, const double* data, size_t from, size_t to,
           const double* x, double* out) {
   const hn::ScalableTag<double> d;
@@ -38,8 +73,8 @@ void Rows(const int32_t* indptr, const int32_t* indices, const double* data, siz
       }
       sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
     }
-    for (; k < end; k++) sum += data[k] * x[indices[k]];
-    out[i] = sum;
+    out[i] = sum + ShortRow(indices + k, data + k, end - k, x);
+    k = end;
   }
 }
 

@@ -14,7 +14,8 @@ namespace extrema::dense {
 // Relative backward errors are those on one vector of signs: |(A - product of the factors) z| / |A| in the
 // largest entry and the largest sum of a row.
 
-// A = L L^T; ERR_NOT_POSITIVE where there is none. Returns the backward error. factor: n x n, zeros above.
+// A = L L^T; ERR_NOT_POSITIVE where there is none. Returns the backward error. factor: n x n, zero when it
+// comes.
 double cholesky(const double* a, size_t n, double* factor, unsigned threads, Monitor& monitor);
 
 struct LuReport {

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "linear/dense.h"
 #include "linear/matrix.h"
+#include "linear/normal-products.h"
 
 namespace extrema::dense {
 
@@ -175,7 +176,7 @@ namespace {
 // identity.
 class Inner {
  public:
-  Inner(const LeastSquaresJob& job, const SketchFactor& factor, Products& products,
+  Inner(const LeastSquaresJob& job, const SketchFactor& factor, NormalProducts& products,
         LeastSquaresReport& report, double scale, Monitor& monitor)
       : job_(job),
         factor_(factor),
@@ -218,7 +219,7 @@ class Inner {
   // image = H step
   void multiply() {
     factor_.apply(step_.data(), x_.data());
-    products_.normal(x_.data(), product_.data());
+    products_.apply(x_.data(), product_.data());
     factor_.applyTransposed(product_.data(), image_.data());
     report_.iterations++;
   }
@@ -268,7 +269,7 @@ class Inner {
 
   const LeastSquaresJob& job_;
   const SketchFactor& factor_;
-  Products& products_;
+  NormalProducts& products_;
   LeastSquaresReport& report_;
   double scale_;
   Monitor& monitor_;
@@ -308,7 +309,7 @@ LeastSquaresReport leastSquares(const LeastSquaresJob& job, Monitor& monitor) {
     factor.project(team, job.sketch, b.data(), gradient.data(), monitor);
     factor.apply(gradient.data(), x);
   }
-  Products products(team, a);
+  NormalProducts products(team, a);
   double squares = 0;
   const auto evaluate = [&](const double* at, double* g) {
     squares = products.residual(b.data(), at, r.data(), product.data());

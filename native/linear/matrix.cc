@@ -144,22 +144,68 @@ void multiplyTransposed(Team& team, const double* a, size_t m, size_t n, const d
   }
 }
 
+namespace {
+
+constexpr size_t kTileSide = 256;   // of c, about: smaller ones cost BLAS much packing
+constexpr size_t kTallTile = 1024;  // where one side is long
+constexpr size_t kFewestTiles = 4, kMostTiles = 32, kMostDepths = 8, kDepthStep = 4096;
+constexpr size_t kLeastProducts = 1 << 22;  // for one chunk
+
+size_t partsOf(size_t side) {
+  return std::max(std::clamp<size_t>((side + kTileSide / 2) / kTileSide, 1, 8), side / kTallTile);
+}
+
+void multiplyTile(const Product& p, size_t i0, size_t i1, size_t j0, size_t j1, size_t l0, size_t l1,
+                  double beta, double* c, size_t pitch) {
+  const double* a = p.a + (p.transposeA ? l0 * p.pitchA + i0 : i0 * p.pitchA + l0);
+  const double* b = p.b + (p.transposeB ? j0 * p.pitchB + l0 : l0 * p.pitchB + j0);
+  cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans,
+              p.transposeB ? CblasTrans : CblasNoTrans, static_cast<int>(i1 - i0), static_cast<int>(j1 - j0),
+              static_cast<int>(l1 - l0), p.alpha, a, static_cast<int>(p.pitchA), b,
+              static_cast<int>(p.pitchB), beta, c, static_cast<int>(pitch));
+}
+
+// c is small and the sum behind each entry long: parts of the sum, added in order.
+void multiplyByDepth(Team& team, const Product& p, size_t depths) {
+  const size_t size = p.m * p.n;
+  Aligned<double> parts(depths * size);
+  team.run(static_cast<uint32_t>(depths), [&](uint32_t d, unsigned) {
+    multiplyTile(p, 0, p.m, 0, p.n, p.k * d / depths, p.k * (d + 1) / depths, 0, parts.data() + d * size,
+                 p.n);
+  });
+  for (size_t i = 0; i < p.m; i++) {
+    double* row = p.c + i * p.pitchC;
+    for (size_t j = 0; j < p.n; j++) {
+      double sum = 0;
+      for (size_t d = 0; d < depths; d++) sum += parts[d * size + i * p.n + j];
+      row[j] = p.beta == 0 ? sum : sum + p.beta * row[j];
+    }
+  }
+}
+
+}  // namespace
+
 void multiply(Team& team, const Product& p) {
   if (p.m == 0 || p.n == 0) return;
-  // Tiles of the longer side, large enough for BLAS to be fast and for some to go round.
-  const bool byRows = p.m >= p.n;
-  const size_t side = byRows ? p.m : p.n;
-  const size_t width = std::clamp((side / 8 + 15) / 16 * 16, size_t{64}, size_t{1024});
-  team.run(chunkCount(side, width), [&](uint32_t chunk, unsigned) {
-    const size_t from = chunk * width, count = std::min(width, side - from);
-    const double* a = byRows ? p.a + (p.transposeA ? from : from * p.pitchA) : p.a;
-    const double* b = byRows ? p.b : p.b + (p.transposeB ? from * p.pitchB : from);
-    double* c = p.c + (byRows ? from * p.pitchC : from);
-    cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans,
-                p.transposeB ? CblasTrans : CblasNoTrans, static_cast<int>(byRows ? count : p.m),
-                static_cast<int>(byRows ? p.n : count), static_cast<int>(p.k), p.alpha, a,
-                static_cast<int>(p.pitchA), b, static_cast<int>(p.pitchB), p.beta, c,
-                static_cast<int>(p.pitchC));
+  size_t byRows = partsOf(p.m), byColumns = partsOf(p.n);
+  while (byRows * byColumns > kMostTiles) {
+    // Never longer than kTallTile.
+    size_t& most = byRows > byColumns ? byRows : byColumns;
+    const size_t side = byRows > byColumns ? p.m : p.n;
+    if (most / 2 <= side / kTallTile) break;
+    most /= 2;
+  }
+  const size_t chunks = std::max<size_t>(1, p.m * p.n * std::max<size_t>(1, p.k) / kLeastProducts);
+  if (byRows * byColumns < kFewestTiles && p.k > 4 * kTallTile && chunks > 1) {
+    multiplyByDepth(team, p, std::min(chunks, kMostDepths));
+    return;
+  }
+  while (byRows * byColumns > chunks) (byRows > byColumns ? byRows : byColumns) /= 2;
+  team.run(static_cast<uint32_t>(byRows * byColumns), [&](uint32_t chunk, unsigned) {
+    const size_t r = chunk / byColumns, s = chunk % byColumns;
+    const size_t i0 = p.m * r / byRows, j0 = p.n * s / byColumns;
+    multiplyTile(p, i0, p.m * (r + 1) / byRows, j0, p.n * (s + 1) / byColumns, 0, p.k, p.beta,
+                 p.c + i0 * p.pitchC + j0, p.pitchC);
   });
 }
 

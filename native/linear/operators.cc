@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "linear/matrix.h"
 #include "linear/operator.h"
 #include "linear/vectors.h"
 
@@ -69,16 +70,16 @@ class Dense final : public Operator {
     });
   }
   void applyBlock(const double* x, double* out, size_t count, bool transpose, Team& team) override {
-    const size_t height = transpose ? columns : rows, inner = transpose ? rows : columns;
-    const uint32_t chunks =
-        std::min<uint32_t>(chunksFor(rows * columns * count / 8), static_cast<uint32_t>(height));
-    team.run(chunks, [&](uint32_t c, unsigned) {
-      const size_t from = height * c / chunks, to = height * (c + 1) / chunks;
-      cblas_dgemm(CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, CblasNoTrans,
-                  static_cast<int>(to - from), static_cast<int>(count), static_cast<int>(inner), 1,
-                  transpose ? data_ + from : data_ + from * columns, static_cast<int>(columns), x,
-                  static_cast<int>(count), 0, out + from * count, static_cast<int>(count));
-    });
+    dense::Product product;
+    product.m = transpose ? columns : rows;
+    product.n = product.pitchB = product.pitchC = count;
+    product.k = transpose ? rows : columns;
+    product.a = data_;
+    product.pitchA = columns;
+    product.transposeA = transpose;
+    product.b = x;
+    product.c = out;
+    dense::multiply(team, product);
   }
 
  private:

@@ -22,13 +22,14 @@ inline uint32_t chunkCount(size_t size, size_t width) {
 // chunk while others update the rest, so that panels, which are slow, cost little time where there are
 // threads. Stops when cancelled.
 template <class Factor, class Update>
-void forPanels(Team& team, size_t columns, size_t total, Factor factor, Update update) {
-  const size_t panels = panelCount(columns);
+void forPanels(Team& team, size_t columns, size_t total, Factor factor, Update update,
+               size_t width = kPanel) {
+  const size_t panels = (columns + width - 1) / width;
   factor(size_t{0}, 0u);
   for (size_t p = 0; p < panels && !team.monitor().cancelled(); p++) {
-    const size_t end = panelEnd(p, columns);
+    const size_t end = std::min((p + 1) * width, columns);
     if (end == total) return;
-    const size_t ahead = p + 1 < panels ? panelEnd(p + 1, columns) : end;
+    const size_t ahead = p + 1 < panels ? std::min((p + 2) * width, columns) : end;
     const uint32_t first = ahead > end ? 1 : 0;
     team.run(first + chunkCount(total - ahead, kTile), [&](uint32_t chunk, unsigned worker) {
       if (chunk < first) {

@@ -22,6 +22,13 @@ std::unique_ptr<Preconditioner> jacobiPreconditioner(size_t n, const double* inv
 std::unique_ptr<Preconditioner> ssorPreconditioner(const Csr& matrix, double omega);
 // M = L Lᵀ, the diagonal at the end of each row of L.
 std::unique_ptr<Preconditioner> triangularPreconditioner(const Csr& lower);
+// M = (D + omega L) D⁻¹ (D + omega Lᵀ) / scale on a grid, D = 1 / inverse (0 for cells that are no unknowns),
+// L having the couplings, from the slowest axis to the fastest, with a minus sign: constants, or arrays of
+// those of each cell and the next.
+std::unique_ptr<Preconditioner> constantStencilSweeps(const Grid& grid, const double* couplings, double omega,
+                                                      double scale, const double* inverse);
+std::unique_ptr<Preconditioner> stencilSweeps(const Grid& grid, const double* const* couplings, double omega,
+                                              double scale, const double* inverse);
 // M = RᵀR, R upper triangular, row-major.
 std::unique_ptr<Preconditioner> upperPreconditioner(size_t n, const double* r);
 // z = (I - W E⁻¹ (AW)ᵀ) M⁻¹ r + W E⁻¹ Wᵀ r, E = C Cᵀ; `inner` is M, null for the identity.

@@ -7,6 +7,7 @@
 #include "linear/csr.h"
 #include "linear/preconditioner.h"
 #include "linear/sweeps.h"
+#include "linear/triangular.h"
 #include "linear/vectors.h"
 
 namespace extrema::linear {
@@ -31,10 +32,8 @@ class Ssor final : public Preconditioner {
  public:
   Ssor(const Csr& matrix, double omega) : split_(matrix, true), omega_(omega) {}
   void apply(const double* r, double* z, Team& team) override {
-    split_.forward(r, omega_, z);
-    const double factor = omega_ * (2 - omega_);
-    Vectors(split_.matrix.rows, team).scaled(factor, z, z);
-    split_.backward(z, omega_, z);
+    split_.forward(r, omega_ * (2 - omega_), omega_, z, team);
+    split_.backward(z, omega_, z, team);
   }
 
  private:
@@ -44,29 +43,27 @@ class Ssor final : public Preconditioner {
 
 class Triangular final : public Preconditioner {
  public:
-  explicit Triangular(const Csr& lower) : lower_(lower), upper_(transposed(lower)), inverse_(lower.rows) {
-    for (size_t i = 0; i < lower.rows; i++) inverse_[i] = 1 / lower.data[lower.indptr[i + 1] - 1];
+  explicit Triangular(const Csr& lower)
+      : upper_(transposed(lower)), inverse_(lower.rows), diagonal_(lower.rows), after_(lower.rows) {
+    for (size_t i = 0; i < lower.rows; i++) {
+      diagonal_[i] = lower.indptr[i + 1] - 1;
+      after_[i] = upper_.indptr[i] + 1;
+      inverse_[i] = 1 / lower.data[diagonal_[i]];
+    }
+    forward_ = std::make_unique<TriangularSweep>(lower, lower.indptr, diagonal_.data(), false);
+    backward_ = std::make_unique<TriangularSweep>(upper_.view(lower.rows, lower.rows), after_.data(),
+                                                  upper_.indptr.data() + 1, true);
   }
-  void apply(const double* r, double* z, Team&) override {
-    const Csr upper = upper_.view(lower_.rows, lower_.rows);
-    for (size_t i = 0; i < lower_.rows; i++) {
-      double sum = r[i];
-      const int32_t end = lower_.indptr[i + 1] - 1;
-      for (int32_t k = lower_.indptr[i]; k < end; k++) sum -= lower_.data[k] * z[lower_.indices[k]];
-      z[i] = sum * inverse_[i];
-    }
-    for (size_t i = lower_.rows; i-- > 0;) {
-      double sum = z[i];
-      for (int32_t k = upper.indptr[i + 1] - 1; k > upper.indptr[i]; k--)
-        sum -= upper.data[k] * z[upper.indices[k]];
-      z[i] = sum * inverse_[i];
-    }
+  void apply(const double* r, double* z, Team& team) override {
+    forward_->scaled(r, 1, 1, inverse_.data(), z, team);
+    backward_->scaled(z, 1, 1, inverse_.data(), z, team);
   }
 
  private:
-  Csr lower_;
   CsrMemory upper_;
   std::vector<double> inverse_;
+  std::vector<int32_t> diagonal_, after_;
+  std::unique_ptr<TriangularSweep> forward_, backward_;
 };
 
 class Upper final : public Preconditioner {

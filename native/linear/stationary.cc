@@ -16,7 +16,7 @@ constexpr int kRefresh = 50;
 // A's entries give the step and the other half the new residual.
 class Sweeper {
  public:
-  Sweeper(const Split& split, Sweep sweep, double omega, const std::vector<size_t>& begin, Team& team)
+  Sweeper(Split& split, Sweep sweep, double omega, const std::vector<size_t>& begin, Team& team)
       : split_(split),
         sweep_(sweep),
         omega_(omega),
@@ -58,8 +58,7 @@ class Sweeper {
   void forward(double* x, double* r) {
     double* d = step_.data();
     // (D/omega + L) d = r is (D + omega L) d = omega r.
-    vectors_.scaled(omega_, r, r);
-    split_.forward(r, omega_, d);
+    split_.forward(r, omega_, omega_, d, team_);
     after(x, r, false);
   }
   void backward(double* x, double* r) {
@@ -67,7 +66,7 @@ class Sweeper {
     vectors_.forEach([&](size_t from, size_t to) {
       for (size_t i = from; i < to; i++) d[i] = omega_ * split_.inverse[i] * r[i];
     });
-    split_.backward(d, omega_, d);
+    split_.backward(d, omega_, d, team_);
     after(x, r, true);
   }
   // x += d, r = ((1/omega - 1) D - U) d, or with L in the place of U.
@@ -87,7 +86,7 @@ class Sweeper {
     });
   }
 
-  const Split& split_;
+  Split& split_;
   Sweep sweep_;
   double omega_;
   const std::vector<size_t>& begin_;
@@ -106,7 +105,7 @@ void stationary(const Csr& matrix, Sweep sweep, const System& system, const Iter
   Vectors v(n, team);
   Course course(system, settings, report, monitor);
   const auto a = csrOperator(matrix);
-  const Split split(matrix, sweep != Sweep::jacobi);
+  Split split(matrix, sweep != Sweep::jacobi);
   const std::vector<size_t> begin = balancedRows(matrix);
   Aligned<double> residual(n);
   double* r = residual.data();

@@ -6,7 +6,13 @@
 
 namespace extrema::linear {
 
-Split::Split(const Csr& matrix, bool positive) : matrix(matrix), diagonal(matrix.rows), inverse(matrix.rows) {
+Split::Split(const Csr& matrix, bool positive)
+    : matrix(matrix),
+      diagonal(matrix.rows),
+      inverse(matrix.rows),
+      after_(matrix.rows),
+      lower_(matrix, matrix.indptr, diagonal.data(), false),
+      upper_(matrix, after_.data(), matrix.indptr + 1, true) {
   for (size_t i = 0; i < matrix.rows; i++) {
     const int32_t* begin = matrix.indices + matrix.indptr[i];
     const int32_t* end = matrix.indices + matrix.indptr[i + 1];
@@ -20,27 +26,8 @@ Split::Split(const Csr& matrix, bool positive) : matrix(matrix), diagonal(matrix
       throw Error("ERR_SINGULAR", place + "a diagonal other than 0" + came);
     }
     diagonal[i] = static_cast<int32_t>(at - matrix.indices);
+    after_[i] = diagonal[i] + (there ? 1 : 0);
     inverse[i] = 1 / value;
-  }
-}
-
-void Split::forward(const double* r, double factor, double* out) const {
-  const int32_t* indices = matrix.indices;
-  const double* data = matrix.data;
-  for (size_t i = 0; i < matrix.rows; i++) {
-    double sum = 0;
-    for (int32_t k = matrix.indptr[i]; k < diagonal[i]; k++) sum += data[k] * out[indices[k]];
-    out[i] = (r[i] - factor * sum) * inverse[i];
-  }
-}
-
-void Split::backward(const double* r, double factor, double* out) const {
-  const int32_t* indices = matrix.indices;
-  const double* data = matrix.data;
-  for (size_t i = matrix.rows; i-- > 0;) {
-    double sum = 0;
-    for (int32_t k = matrix.indptr[i + 1] - 1; k > diagonal[i]; k--) sum += data[k] * out[indices[k]];
-    out[i] = r[i] - factor * inverse[i] * sum;
   }
 }
 

@@ -1,5 +1,10 @@
 #include "linear/vectors.h"
 
+#include <atomic>
+#include <cmath>
+#include <string>
+
+#include "core/error.h"
 #include "simd/dispatch.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -66,6 +71,22 @@ void Advance(double a, double b, const double* z, double* p, double* x, size_t n
   }
 }
 
+// x - x is zero for finite numbers, and NaN for others.
+bool Finite(const double* x, size_t n) {
+  const hn::ScalableTag<double> d;
+  const size_t N = hn::Lanes(d);
+  auto s0 = hn::Zero(d), s1 = s0;
+  size_t i = 0;
+  for (; i + 2 * N <= n; i += 2 * N) {
+    const auto a = hn::LoadU(d, x + i), b = hn::LoadU(d, x + i + N);
+    s0 = hn::Add(s0, hn::Sub(a, a));
+    s1 = hn::Add(s1, hn::Sub(b, b));
+  }
+  double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
+  for (; i < n; i++) sum += x[i] - x[i];
+  return sum == 0;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace extrema::linear
 HWY_AFTER_NAMESPACE();
@@ -76,6 +97,7 @@ namespace extrema::linear {
 EXTREMA_EXPORT(Dot);
 EXTREMA_EXPORT(Subtract);
 EXTREMA_EXPORT(Advance);
+EXTREMA_EXPORT(Finite);
 
 double dotRange(const double* x, const double* y, size_t n) { return EXTREMA_DISPATCH(Dot)(x, y, n); }
 double subtractRange(double a, const double* q, double* r, size_t n) {
@@ -83,6 +105,22 @@ double subtractRange(double a, const double* q, double* r, size_t n) {
 }
 void advanceRange(double a, double b, const double* z, double* p, double* x, size_t n) {
   EXTREMA_DISPATCH(Advance)(a, b, z, p, x, n);
+}
+bool finiteRange(const double* x, size_t n) { return EXTREMA_DISPATCH(Finite)(x, n); }
+
+void checkFinite(Team& team, const char* name, const double* x, size_t n, size_t columns) {
+  std::atomic<bool> finite{true};
+  Vectors(n, team).forEach([&](size_t from, size_t to) {
+    if (!finiteRange(x + from, to - from)) finite = false;
+  });
+  if (finite) return;
+  size_t at = 0;
+  while (std::isfinite(x[at])) at++;
+  const char* came = std::isnan(x[at]) ? "NaN" : x[at] > 0 ? "Infinity" : "-Infinity";
+  const std::string place =
+      columns == 0 ? "[" + std::to_string(at) + "]"
+                   : "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "]";
+  throw Error("ERR_NOT_FINITE", name + place + ": expected a finite number, got " + came);
 }
 
 }  // namespace extrema::linear

@@ -10,8 +10,6 @@ import {
   multiply,
   multiplySync,
   prepare,
-  solve,
-  solveSync,
   transpose,
 } from '../../lib/linear/index.js'
 import { forEachBackend } from '../helpers/backends.js'
@@ -23,7 +21,6 @@ import {
   eliminate,
   flipped,
   laplacian,
-  misfit,
   norm,
   normals,
   product,
@@ -210,43 +207,67 @@ describe('linear: operators', () => {
       expect(out.every((value, i) => value === i * ((n - 1 - i) % 13))).to.equal(true)
     })
 
-    it('solve takes the method that suits, and the one it is told', async () => {
-      const n = 40
-      const definite = randomDefinite(n, 2)
-      const indefinite = definite.map((row, i) => row.map((value, j) => (i === j && i < 9 ? -value : value)))
-      const hidden = definite.map((row) => [...row])
-      // A positive diagonal, but not positive definite.
-      for (let i = 0; i < 3; i++) hidden[i][i + 20] = hidden[i + 20][i] = 50
-      const other = randomSparse(n, 3)
-      const b = normals(n, 4)
-      const cases: [BuiltInOperator | Wrong, Rows, string][] = [
-        [toCsr(definite), definite, 'conjugateGradient'],
-        [toCsr(indefinite), indefinite, 'minres'],
-        [toCsr(hidden), hidden, 'minres'],
-        [toCsr(other), other, 'gmres'],
-        [{ shape: [n, n], matvec: (x: Float64Array) => times(other, x) }, other, 'gmres'],
-      ]
-      for (const [matrix, rows, method] of cases) {
-        for (const solution of [
-          solveSync(matrix, b, { backend, tolerance: 1e-11 }),
-          await solve(matrix, b, { backend, tolerance: 1e-11 }),
+    it('multiply: into memory that is there, and never from NaN', async () => {
+      const a = randomSparse(9, 4)
+      const x = normals(9, 5)
+      const out = new Float64Array(9).fill(Number.NaN)
+      for (const matrix of [a, toCsr(a)]) {
+        out.fill(Number.NaN)
+        expect(await multiply(matrix, x, { backend, out })).to.equal(out)
+        expect(apart(out, times(a, x))).to.be.at.most(1e-14)
+        out.fill(Number.NaN)
+        expect(multiplySync(matrix, x, { backend, out, transpose: true })).to.equal(out)
+        expect(apart(out, times(flipped(a), x))).to.be.at.most(1e-14)
+      }
+      const block = multiplySync(
+        toCsr(a),
+        { data: normals(18, 6), shape: [9, 2] },
+        { backend, out: new Float64Array(18) },
+      )
+      expect(block.shape).to.deep.equal([9, 2])
+      const wrong = (options: Wrong, code: Wrong, message: RegExp, given: Wrong = x) =>
+        expectError(() => multiplySync(toCsr(a), given, { backend, ...options }), code, message)
+      wrong({ out: x }, 'ERR_BUFFER', /^out: expected memory apart from x/)
+      const both = new Float64Array(17)
+      wrong({ out: both.subarray(8) }, 'ERR_BUFFER', /^out: expected memory apart/, both.subarray(0, 9))
+      wrong({ out: new Float64Array(8) }, 'ERR_SHAPE', /^out: expected room for 9 numbers, got 8/)
+      wrong({ out: new Float32Array(9) }, 'ERR_SHAPE', /^out: expected a Float64Array/)
+      const bad = normals(9, 5)
+      bad[7] = Number.POSITIVE_INFINITY
+      wrong({}, 'ERR_NOT_FINITE', /^x\[7\]: expected a finite number, got Infinity/, bad)
+      wrong({}, 'ERR_NOT_FINITE', /^x\[4\]\[1\]: expected a finite number, got NaN/, {
+        data: Float64Array.from({ length: 18 }, (_, k) => (k === 9 ? Number.NaN : 1)),
+        shape: [9, 2],
+      })
+    })
+
+    it('multiply: large dense products, exact in whole numbers', () => {
+      // Cut by rows and columns, and along long sums.
+      for (const [m, k, n] of [
+        [600, 40, 500],
+        [40, 9000, 48],
+      ]) {
+        const a = Float64Array.from({ length: m * k }, (_, i) => ((i * 7) % 11) - 5)
+        const x = Float64Array.from({ length: k * n }, (_, i) => ((i * 5) % 13) - 6)
+        const { data } = multiplySync({ data: a, shape: [m, k] }, { data: x, shape: [k, n] }, { backend })
+        const turned = Float64Array.from({ length: m * k }, (_, i) => a[(i % m) * k + Math.floor(i / m)])
+        const same = multiplySync(
+          { data: turned, shape: [k, m] },
+          { data: x, shape: [k, n] },
+          { backend, transpose: true },
+        )
+        expect(same.data).to.deep.equal(data)
+        for (const [i, j] of [
+          [0, 0],
+          [m - 1, n - 1],
+          [m >> 1, n >> 1],
+          [m >> 2, n - 2],
         ]) {
-          expect(solution.method).to.equal(method)
-          expect(solution.status).to.equal('converged')
-          expect(misfit(rows, solution.x, b)).to.be.at.most(2e-11)
+          let sum = 0
+          for (let l = 0; l < k; l++) sum += a[i * k + l] * x[l * n + j]
+          expect(data[i * n + j]).to.equal(sum)
         }
       }
-      const tall = gaussian(n, 6, 5)
-      expect(solveSync(toCsr(tall), b, { backend }).method).to.equal('lsqr')
-      const ssor = solveSync(toCsr(definite), b, { backend, method: 'ssor', omega: 1.1 })
-      expect(ssor.method).to.equal('ssor')
-      expect(misfit(definite, ssor.x, b)).to.be.at.most(1e-8)
-      expectError(
-        () => solveSync(definite, b, { backend, method: 'gauss' } as Wrong),
-        'ERR_OPTION',
-        /^method: expected one of/,
-      )
-      expectError(() => solveSync(definite, b, { backend, omega: 1 }), 'ERR_OPTION', /unknown name 'omega'/)
     })
   })
 

@@ -109,6 +109,15 @@ class Encoder {
         this.numbers.push(6)
         this.operator(preconditioner.operator)
         break
+      case 'stencil': {
+        const { stencil, omega, scale, inverse } = preconditioner
+        this.numbers.push(stencil.kind === 'stencil' ? 8 : 7, stencil.grid.length, ...stencil.grid)
+        if (stencil.kind === 'stencil') for (const coupling of stencil.couplings) this.array(coupling)
+        else this.numbers.push(...stencil.couplings)
+        this.numbers.push(omega, scale)
+        this.array(inverse)
+        break
+      }
     }
     return this
   }
@@ -136,8 +145,11 @@ function stationary(job: StationaryJob): readonly unknown[] {
   return [...encoded, parameters(job.settings), method, job.b, job.x, job.history, job.report]
 }
 
-function multiply({ operator, transpose, count, x, out, threads }: MultiplyJob): readonly unknown[] {
-  return [...new Encoder().operator(operator).finish(), Float64Array.of(transpose ? 1 : 0, count, threads), x, out]
+const checks = [false, 'vector', 'matrix'] as const
+
+function multiply({ operator, transpose, count, x, out, threads, check }: MultiplyJob): readonly unknown[] {
+  const numbers = Float64Array.of(transpose ? 1 : 0, count, threads, checks.indexOf(check))
+  return [...new Encoder().operator(operator).finish(), numbers, x, out]
 }
 
 /** Without the entries before they have room: empty arrays go as null. */

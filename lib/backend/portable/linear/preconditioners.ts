@@ -1,6 +1,7 @@
 import type { CsrData, PreconditionerData } from '../../linear-sparse.js'
 import { portableOperator } from './operators.js'
 import { Split } from './split.js'
+import { stencilSweeps } from './stencil-sweeps.js'
 import { type Apply, type Step, segment, type Watch } from './step.js'
 import { axpy, dot } from './vectors.js'
 
@@ -50,6 +51,8 @@ export function portablePreconditioner(data: PreconditionerData, monitor: Watch)
     }
     case 'deflation':
       return deflation(data, data.inner === null ? null : portablePreconditioner(data.inner, monitor).apply, monitor)
+    case 'stencil':
+      return { apply: (r, z) => stencilSweeps(data, r, z, monitor) }
     case 'operator':
       return { apply: portableOperator(data.operator, monitor).apply }
   }

@@ -1,3 +1,4 @@
+import { checkFinite } from '../../../core/arrays.js'
 import type { IterativeJob, MultiplyJob, SparseKernels } from '../../linear-sparse.js'
 import { portableKernel, type Steps } from '../driver.js'
 import { bicgstab } from './bicgstab.js'
@@ -40,7 +41,8 @@ function iterative(iterate: (system: System, monitor: Watch) => Step<void>) {
   })
 }
 
-function* multiply({ operator, transpose, count, x, out }: MultiplyJob, monitor: Watch): Step<void> {
+function* multiply({ operator, transpose, count, x, out, check }: MultiplyJob, monitor: Watch): Step<void> {
+  if (check !== false) checkFinite('x', x, check === 'matrix' ? { columns: count } : {})
   const { rows, columns, apply, applyTranspose } = portableOperator(operator, monitor)
   const once = transpose ? applyTranspose : apply
   if (count === 1) {
