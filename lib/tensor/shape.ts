@@ -83,6 +83,15 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
   return positive.every((axis, i) => axis === i) ? x : apply(transposePrimitive, [x], positive)
 }
 
+/** The last two axes exchanged. */
+export function matrixTranspose(x: Tensor): Tensor {
+  if (x.rank < 2) {
+    throw new ExtremaError('ERR_SHAPE', `matrixTranspose: expected two axes or more, got ${shapeText(x.shape)}`)
+  }
+  const order = x.shape.map((_, axis) => axis)
+  return transpose(x, [...order.slice(0, -2), x.rank - 1, x.rank - 2])
+}
+
 /** Entries start, start + step, … of every axis, in the shape of `sizes`. */
 interface Selection {
   starts: readonly number[]

@@ -46,6 +46,12 @@ export class Tensor {
       const message = `tensor: its memory went back with the arena it was made in; return it from withArena, shape ${shapeText(this.shape)}`
       throw new ExtremaError('ERR_BUFFER', message)
     }
+    if (this.memory.length !== this.size) {
+      throw new ExtremaError(
+        'ERR_BUFFER',
+        `tensor: its buffer was transferred away or shrunk; shape ${shapeText(this.shape)}`,
+      )
+    }
     return this.memory
   }
 

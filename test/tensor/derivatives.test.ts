@@ -1,9 +1,16 @@
+import { generator } from '../../lib/random/index.js'
 import * as t from '../../lib/tensor/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { random } from '../helpers/random.js'
 import { checkDerivatives, draw, type Operation } from '../helpers/tensor.js'
 
 type Case = [name: string, f: Operation, shapes: number[][], domain?: [number, number], kinks?: number[]]
+
+const pattern = {
+  shape: [4, 5] as [number, number],
+  indptr: Int32Array.of(0, 2, 2, 5, 6),
+  indices: Int32Array.of(0, 3, 1, 2, 4, 0),
+}
 
 // Large enough for the native kernels (64 numbers and more).
 const cases: Case[] = [
@@ -214,6 +221,101 @@ const cases: Case[] = [
   ],
   ['matmul of a matrix and a vector', (a, b) => t.matmul(a, b), [[9, 8], [8]]],
   ['matmul of a vector and a matrix', (a, b) => t.matmul(a, b), [[9], [9, 8]]],
+  ['gather', (x) => t.square(t.gather(x, [3, 0, 3, 8])), [[9, 16]]],
+  [
+    'gather along an axis',
+    (x) =>
+      t.square(
+        t.gather(
+          x,
+          t.tensor(
+            [
+              [1, 7],
+              [1, 0],
+            ],
+            { dtype: 'int32' },
+          ),
+          1,
+        ),
+      ),
+    [[9, 8]],
+  ],
+  ['scatterAdd', (x) => t.square(t.scatterAdd(x, [2, 0, 2, 4, 4, 4, 1, 0, 3], 6)), [[9, 8]]],
+  ['scatterAdd along an axis', (x) => t.square(t.scatterAdd(x, [2, 0, 2, 4, 4, 4, 1, 0], 6, 1)), [[9, 8]]],
+  ['sort', (x) => t.mul(t.sort(x, 0), t.tensor([1, 2, 3, 4, 5, 6, 7, 8])), [[9, 8]]],
+  ['topK', (x) => t.square(t.topK(x, 3).values), [[9, 8]]],
+  ['cumsum', (x) => t.square(t.cumsum(x)), [[9, 8]]],
+  ['cumsum backward', (x) => t.square(t.cumsum(x, 0, { reverse: true })), [[9, 8]]],
+  ['softmax', (x) => t.softmax(x), [[9, 8]]],
+  ['softmax over rows', (x) => t.softmax(x, 0), [[9, 8]]],
+  ['logSoftmax', (x) => t.logSoftmax(x), [[9, 8]]],
+  ['crossEntropy', (x) => t.crossEntropy(x, [1, 0, 7, 7, 3, 2, 5, 6, 4], { reduction: 'none' }), [[9, 8]]],
+  ['mean crossEntropy', (x) => t.crossEntropy(x, [1, 0, 7, 7, 3, 2, 5, 6, 4]), [[9, 8]]],
+  [
+    'crossEntropy of shares',
+    (x, y) => t.crossEntropy(x, t.softmax(y)),
+    [
+      [9, 8],
+      [9, 8],
+    ],
+  ],
+  [
+    'mse',
+    (x, y) => t.mse(x, y),
+    [
+      [9, 8],
+      [9, 8],
+    ],
+  ],
+  [
+    'huber near',
+    (x, y) => t.huber(x, y, { delta: 4 }),
+    [
+      [9, 8],
+      [9, 8],
+    ],
+  ],
+  ['huber far', (x) => t.huber(x, t.zeros([9, 8]), { delta: 0.2 }), [[9, 8]], [0.5, 2]],
+  ['dropout', (x) => t.square(t.dropout(x, 0.4, generator(5))), [[9, 8]]],
+  ['embedding', (x) => t.square(t.embedding(x, [1, 1, 0])), [[9, 30]]],
+  [
+    'squaredDistances',
+    (x, y) => t.squaredDistances(x, y),
+    [
+      [9, 4],
+      [7, 4],
+    ],
+  ],
+  ['squaredDistances of a cloud', (x) => t.squaredDistances(x, x), [[9, 4]]],
+  ['csrMatmul', (data, x) => t.csrMatmul(pattern, data, x), [[6], [5]]],
+  ['csrMatmul of a matrix', (data, x) => t.csrMatmul(pattern, data, x), [[6], [5, 20]]],
+  ['csrMatmul transposed', (data, x) => t.csrMatmul(pattern, data, x, { transpose: true }), [[6], [4, 20]]],
+  [
+    'einsum of a batch',
+    (a, b) => t.einsum('bij,bkj->ikb', a, b),
+    [
+      [3, 4, 5],
+      [3, 6, 5],
+    ],
+  ],
+  [
+    'einsum with sums',
+    (a, b) => t.einsum('ijk,jl->li', a, b),
+    [
+      [3, 4, 5],
+      [4, 6],
+    ],
+  ],
+  [
+    'einsum of three',
+    (a, b, c) => t.einsum('ij,jk,ik->i', a, b, c),
+    [
+      [9, 8],
+      [8, 3],
+      [9, 3],
+    ],
+  ],
+  ['a net', (w, b, x) => t.mean(t.square(t.tanh(t.add(t.matmul(x, w), b)))), [[8, 9], [9], [10, 8]]],
   ['dot', t.dot, [[70], [70]]],
   ['outer', t.outer, [[9], [8]]],
 ]
