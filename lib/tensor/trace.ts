@@ -23,11 +23,7 @@ export abstract class Trace {
     active.push(this)
     this.level = active.length
     try {
-      const result = body()
-      if (result instanceof Promise) {
-        throw new ExtremaError('ERR_ORACLE', 'f: expected a synchronous function, got one that returned a promise')
-      }
-      return result
+      return body()
     } finally {
       active.pop()
     }
