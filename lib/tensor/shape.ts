@@ -104,7 +104,9 @@ const slicePrimitive: Primitive<Selection> = {
   evaluate([x], { starts, steps, sizes }) {
     const own = stridesOf(x.shape)
     const leading =
-      steps.every((step) => step === 1) && sizes.every((size, axis) => axis === 0 || size === x.shape[axis])
+      x.rank > 0 &&
+      steps.every((step) => step === 1) &&
+      sizes.every((size, axis) => axis === 0 || size === x.shape[axis])
     if (leading) return x.view(sizes, starts[0] * own[0], (starts[0] + sizes[0]) * own[0])
     const out = blank(x.dtype, sizes)
     const strides = own.map((stride, axis) => stride * steps[axis])

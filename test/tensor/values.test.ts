@@ -76,7 +76,7 @@ const unary: [string, (x: t.Tensor) => t.Tensor, (x: number) => number, number[]
     (x) => (x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x))),
     [...usual, ...special],
   ],
-  ['relu', t.relu, (x) => (x > 0 ? x : x * 0 === 0 ? 0 : x < 0 ? 0 : x), usual],
+  ['relu', t.relu, (x) => Math.max(x, 0), usual],
   ['leakyRelu', (x) => t.leakyRelu(x, 0.1), (x) => (x > 0 ? x : 0.1 * x), usual],
   ['silu', t.silu, (x) => x / (1 + Math.exp(-x)), usual],
   ['pow -1.5', (x) => t.pow(x, -1.5), (x) => x ** -1.5, usual.filter((x) => x > 0)],
