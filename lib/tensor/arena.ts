@@ -44,12 +44,20 @@ export function allocate(dtype: DType, n: number): TensorData {
 /** Shorter arrays are cheaper to make than to keep. */
 const recycledLength = 64
 
+/** Kernels count in 32 bits. */
+export const mostNumbers = 2 ** 31 - 1
+
+export function refuseSize(n: number, cause?: unknown): never {
+  throw new ExtremaError('ERR_MEMORY', `tensor: expected a size that fits into memory, got ${n} numbers`, { cause })
+}
+
 function create(dtype: DType, n: number): TensorData {
+  if (n > mostNumbers) refuseSize(n)
   try {
     if (dtype === 'float64') return new Float64Array(n)
     return dtype === 'float32' ? new Float32Array(n) : new Int32Array(n)
   } catch (cause) {
-    throw new ExtremaError('ERR_MEMORY', `tensor: expected a size that fits into memory, got ${n} numbers`, { cause })
+    return refuseSize(n, cause)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Plan } from '../backend/tensor.js'
 import { ExtremaError } from '../core/errors.js'
-import { type Shape, sameShape, shapeText, type Tensor } from './tensor.js'
+import { checkTensor, type Shape, sameShape, shapeText, type Tensor } from './tensor.js'
 
 /** The common shape of two operands: axes are matched from the last, and those of length 1 repeat. */
 export function broadcastShapes(name: string, a: Shape, b: Shape): Shape {
@@ -19,7 +19,7 @@ export function broadcastShapes(name: string, a: Shape, b: Shape): Shape {
 }
 
 export function checkSameDType(name: string, a: Tensor, b: Tensor): void {
-  if (a.dtype === b.dtype) return
+  if (checkTensor(name, a).dtype === checkTensor(name, b).dtype) return
   const came = `${a.dtype} ${shapeText(a.shape)} and ${b.dtype} ${shapeText(b.shape)}`
   throw new ExtremaError('ERR_DTYPE', `${name}: expected operands of one dtype, got ${came}`)
 }

@@ -14,7 +14,7 @@ import { kernelsFor } from './backend.js'
 import { broadcastShapes, checkSameDType, pairPlan } from './broadcast.js'
 import type { MaybeZero, Primitive } from './primitive.js'
 import { broadcastTo, sumTo } from './reduce.js'
-import { blank, type DType, sameShape, scalar, shapeText, Tensor, type TensorLike } from './tensor.js'
+import { blank, checkTensor, type DType, sameShape, scalar, shapeText, type Tensor, type TensorLike } from './tensor.js'
 import { apply, concrete } from './trace.js'
 
 /** How an operation is differentiated: f'(x) as a tensor, or undefined where it is zero. */
@@ -61,9 +61,7 @@ function define(name: UnaryOp, derivative: Derivative): (x: Tensor) => Tensor {
 }
 
 function tensorOf(name: string, x: unknown): Tensor {
-  if (x instanceof Tensor) return x
-  if (typeof x === 'number') return scalar(x)
-  throw new ExtremaError('ERR_SHAPE', `${name}: expected a tensor, got ${describe(x)}`)
+  return typeof x === 'number' ? scalar(x) : checkTensor(name, x)
 }
 
 export const neg = define('neg', (x) => constant(-1, x.dtype))
@@ -295,7 +293,7 @@ export function maximum(x: TensorLike, y: TensorLike): Tensor {
 
 /** x within [lo, hi]: the derivative is 1 there and 0 outside. */
 export function clamp(x: Tensor, lo: number, hi: number): Tensor {
-  const { dtype } = x
+  const { dtype } = checkTensor('clamp', x)
   return where(less(x, lo), constant(lo, dtype), where(greater(x, hi), constant(hi, dtype), x))
 }
 
@@ -367,7 +365,7 @@ const castPrimitive: Primitive<DType> = {
 
 /** The same numbers as another type; fractions are cut off on the way to int32. */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  return x.dtype === dtype ? x : apply(castPrimitive, [x], dtype)
+  return checkTensor('cast', x).dtype === dtype ? x : apply(castPrimitive, [x], dtype)
 }
 
 /** A scalar for the rules of differentiation. */
@@ -377,5 +375,5 @@ function constant(value: number, dtype: DType): Tensor {
 
 /** The value as a constant: no derivative goes through it. */
 export function stopGradient(x: Tensor): Tensor {
-  return concrete(x)
+  return concrete(checkTensor('stopGradient', x))
 }

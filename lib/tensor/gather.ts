@@ -4,7 +4,18 @@ import { kernelsFor } from './backend.js'
 import type { Primitive } from './primitive.js'
 import { checkAxis } from './reduce.js'
 import { reshape } from './shape.js'
-import { blank, type DType, type Shape, sameShape, shapeText, sizeOf, Tensor, tensor, zeros } from './tensor.js'
+import {
+  blank,
+  checkTensor,
+  type DType,
+  type Shape,
+  sameShape,
+  shapeText,
+  sizeOf,
+  Tensor,
+  tensor,
+  zeros,
+} from './tensor.js'
 import { apply, concrete } from './trace.js'
 
 /** Whole numbers that name entries: an int32 tensor, an Int32Array or nested arrays. */
@@ -72,7 +83,7 @@ const scatterPrimitive: Primitive<Places> = {
  * rows of a table, for one.
  */
 export function gather(x: Tensor, indices: Indices, axis = 0): Tensor {
-  const along = checkAxis('gather', axis, x.rank)
+  const along = checkAxis('gather', axis, checkTensor('gather', x).rank)
   const length = x.shape[along]
   const checked = checkIndices('gather', indices, length)
   const out = apply(gatherPrimitive, [x], { indices: checked.data as Int32Array, axis: along, length })
@@ -84,7 +95,7 @@ export function gather(x: Tensor, indices: Indices, axis = 0): Tensor {
  * One index per entry of x along the axis.
  */
 export function scatterAdd(x: Tensor, indices: Indices, length: number, axis = 0): Tensor {
-  const along = checkAxis('scatterAdd', axis, x.rank)
+  const along = checkAxis('scatterAdd', axis, checkTensor('scatterAdd', x).rank)
   if (!Number.isSafeInteger(length) || length < 0) {
     throw new ExtremaError('ERR_OPTION', `scatterAdd: expected a length >= 0, got ${describe(length)}`)
   }
@@ -101,7 +112,7 @@ export function scatterAdd(x: Tensor, indices: Indices, length: number, axis = 0
  * …]. The indices have the shape of x but for that axis.
  */
 export function takeAlongAxis(x: Tensor, indices: Tensor, axis = -1): Tensor {
-  const along = checkAxis('takeAlongAxis', axis, x.rank)
+  const along = checkAxis('takeAlongAxis', axis, checkTensor('takeAlongAxis', x).rank)
   const length = x.shape[along]
   const checked = checkIndices('takeAlongAxis', indices, length)
   const { shape } = checked
@@ -134,6 +145,6 @@ export function oneHot(indices: Indices, depth: number, options: { dtype?: DType
 
 /** The rows of a table (entries × width) for whole numbers of any shape. */
 export function embedding(table: Tensor, indices: Indices): Tensor {
-  if (table.rank === 2) return gather(table, indices)
+  if (checkTensor('embedding', table).rank === 2) return gather(table, indices)
   throw new ExtremaError('ERR_SHAPE', `embedding: expected a table of two axes, got ${shapeText(table.shape)}`)
 }

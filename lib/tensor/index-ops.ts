@@ -4,7 +4,7 @@ import { checkSameDType, stridedPlan, stridesOf } from './broadcast.js'
 import type { Primitive } from './primitive.js'
 import { broadcastTo, checkAxis } from './reduce.js'
 import { type Range, reshape, slice } from './shape.js'
-import { blank, type Shape, sameShape, shapeText, type Tensor } from './tensor.js'
+import { blank, checkTensor, type Shape, sameShape, shapeText, type Tensor } from './tensor.js'
 import { apply } from './trace.js'
 
 const concatPrimitive: Primitive<number> = {
@@ -56,7 +56,7 @@ function zeroLike({ dtype, shape }: Tensor): Tensor {
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   if (parts.length === 0) throw new ExtremaError('ERR_SHAPE', 'concat: expected at least one tensor, got none')
   const [first] = parts
-  const along = checkAxis('concat', axis, first.rank)
+  const along = checkAxis('concat', axis, checkTensor('concat', first).rank)
   for (const part of parts) {
     checkSameDType('concat', first, part)
     if (part.rank === first.rank && first.shape.every((length, a) => a === along || length === part.shape[a])) continue
@@ -69,6 +69,7 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
 /** Tensors of one shape along a new axis, default the first. */
 export function stack(parts: readonly Tensor[], axis = 0): Tensor {
   if (parts.length === 0) throw new ExtremaError('ERR_SHAPE', 'stack: expected at least one tensor, got none')
+  for (const part of parts) checkTensor('stack', part)
   const [{ shape, rank }] = parts
   const along = checkAxis('stack', axis, rank + 1)
   for (const part of parts) {
@@ -87,7 +88,7 @@ export function stack(parts: readonly Tensor[], axis = 0): Tensor {
 
 /** The entries moved along an axis by `shift` places, those that leave it coming in at the other end. */
 export function roll(x: Tensor, shift: number, axis = 0): Tensor {
-  const along = checkAxis('roll', axis, x.rank)
+  const along = checkAxis('roll', axis, checkTensor('roll', x).rank)
   const length = x.shape[along]
   if (!Number.isInteger(shift)) throw new ExtremaError('ERR_OPTION', `roll: expected a whole number, got ${shift}`)
   const by = length === 0 ? 0 : ((shift % length) + length) % length
@@ -97,7 +98,10 @@ export function roll(x: Tensor, shift: number, axis = 0): Tensor {
 
 /** The tensor repeated `counts[axis]` times along every axis. */
 export function tile(x: Tensor, counts: readonly number[]): Tensor {
-  if (counts.length !== x.rank || !counts.every((count) => Number.isInteger(count) && count >= 0)) {
+  if (
+    counts.length !== checkTensor('tile', x).rank ||
+    !counts.every((count) => Number.isInteger(count) && count >= 0)
+  ) {
     const expected = `a whole number >= 0 for each axis of ${shapeText(x.shape)}`
     throw new ExtremaError('ERR_SHAPE', `tile: expected ${expected}, got ${shapeText(counts)}`)
   }

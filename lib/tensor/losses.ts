@@ -7,7 +7,7 @@ import { checkIndices, type Indices, oneHot } from './gather.js'
 import type { Primitive } from './primitive.js'
 import { checkAxis, mean, sum } from './reduce.js'
 import { reshape, transpose } from './shape.js'
-import { blank, sameShape, shapeText, sizeOf, Tensor } from './tensor.js'
+import { blank, checkTensor, sameShape, shapeText, sizeOf, Tensor } from './tensor.js'
 import { apply } from './trace.js'
 
 function rowsOf(x: Tensor): [rows: number, columns: number] {
@@ -44,7 +44,7 @@ function total(x: Tensor): Tensor {
 }
 
 function alongLast(name: string, x: Tensor, axis: number, f: (x: Tensor) => Tensor): Tensor {
-  const along = checkAxis(name, axis, x.rank)
+  const along = checkAxis(name, axis, checkTensor(name, x).rank)
   if (along === x.rank - 1) return f(x)
   const order = x.shape.map((_, a) => a)
   order[along] = x.rank - 1
@@ -108,14 +108,14 @@ export function crossEntropy(logits: Tensor, targets: Indices, options: LossOpti
     checkSameShape('crossEntropy', logits, targets)
     return reduced(mul(-1, sum(mul(targets, logSoftmax(logits)), -1)), options)
   }
-  if (logits.rank === 0) refuseShapes('crossEntropy', logits.shape, [])
+  if (checkTensor('crossEntropy', logits).rank === 0) refuseShapes('crossEntropy', logits.shape, [])
   const labels = checkIndices('crossEntropy', targets, logits.shape[logits.rank - 1])
   if (!sameShape(labels.shape, logits.shape.slice(0, -1))) refuseShapes('crossEntropy', logits.shape, labels.shape)
   return reduced(apply(crossEntropyPrimitive, [logits], labels), options)
 }
 
 function checkSameShape(name: string, x: Tensor, y: Tensor): void {
-  if (!sameShape(x.shape, y.shape)) refuseShapes(name, x.shape, y.shape)
+  if (!sameShape(checkTensor(name, x).shape, checkTensor(name, y).shape)) refuseShapes(name, x.shape, y.shape)
 }
 
 function refuseShapes(name: string, x: readonly number[], y: readonly number[]): never {
@@ -150,6 +150,7 @@ export function dropout(x: Tensor, rate: number, random: Generator): Tensor {
   if (!(rate >= 0 && rate < 1)) {
     throw new ExtremaError('ERR_OPTION', `dropout: expected a rate in [0, 1), got ${describe(rate)}`)
   }
+  checkTensor('dropout', x)
   if (rate === 0) return x
   const draws = random.uniform(x.size)
   const mask = blank(x.dtype, x.shape)

@@ -5,7 +5,7 @@ import { mul, sumOf } from './elementwise.js'
 import type { Primitive } from './primitive.js'
 import { broadcastTo, sum, sumTo } from './reduce.js'
 import { reshape } from './shape.js'
-import { blank, type Shape, sameShape, shapeText, sizeOf, type Tensor } from './tensor.js'
+import { blank, checkTensor, type Shape, sameShape, shapeText, sizeOf, type Tensor } from './tensor.js'
 import { apply } from './trace.js'
 
 export interface MatmulOptions {
@@ -123,7 +123,7 @@ function refuse(a: Tensor, b: Tensor): never {
 
 /** Σ x_i y_i of two vectors of one length, or of all entries of two tensors of one shape. */
 export function dot(x: Tensor, y: Tensor): Tensor {
-  if (!sameShape(x.shape, y.shape)) {
+  if (!sameShape(checkTensor('dot', x).shape, checkTensor('dot', y).shape)) {
     const came = `${shapeText(x.shape)} and ${shapeText(y.shape)}`
     throw new ExtremaError('ERR_SHAPE', `dot: expected tensors of one shape, got ${came}`)
   }
@@ -132,7 +132,7 @@ export function dot(x: Tensor, y: Tensor): Tensor {
 
 /** The matrix x_i y_j of two vectors. */
 export function outer(x: Tensor, y: Tensor): Tensor {
-  if (x.rank !== 1 || y.rank !== 1) {
+  if (checkTensor('outer', x).rank !== 1 || checkTensor('outer', y).rank !== 1) {
     const came = `${shapeText(x.shape)} and ${shapeText(y.shape)}`
     throw new ExtremaError('ERR_SHAPE', `outer: expected two vectors, got ${came}`)
   }

@@ -4,7 +4,7 @@ import { takeAlongAxis } from './gather.js'
 import type { Primitive } from './primitive.js'
 import { checkAxis } from './reduce.js'
 import { slice } from './shape.js'
-import { blank, type Shape, shapeText, sizeOf, type Tensor } from './tensor.js'
+import { blank, checkTensor, type Shape, shapeText, sizeOf, type Tensor } from './tensor.js'
 import { apply, concrete } from './trace.js'
 
 function parts(shape: Shape, axis: number): [outer: number, length: number, inner: number] {
@@ -13,7 +13,7 @@ function parts(shape: Shape, axis: number): [outer: number, length: number, inne
 
 function place(name: string, largest: boolean) {
   return (x: Tensor, axis = -1): Tensor => {
-    const along = checkAxis(name, axis, x.rank)
+    const along = checkAxis(name, axis, checkTensor(name, x).rank)
     const [outer, length, inner] = parts(x.shape, along)
     if (length === 0) {
       const expected = `at least one number along axis ${along}`
@@ -33,7 +33,7 @@ export const argmin = place('argmin', false)
 
 /** The places of the entries along an axis (default the last) in ascending order; equal ones keep theirs, NaN is last. */
 export function argsort(x: Tensor, axis = -1, { descending = false } = {}): Tensor {
-  const along = checkAxis('argsort', axis, x.rank)
+  const along = checkAxis('argsort', axis, checkTensor('argsort', x).rank)
   const [outer, length, inner] = parts(x.shape, along)
   const { data } = concrete(x)
   const out = blank('int32', x.shape)
@@ -70,7 +70,7 @@ export interface TopK {
 
 /** The k largest entries along an axis (default the last) and their places. */
 export function topK(x: Tensor, k: number, axis = -1): TopK {
-  const along = checkAxis('topK', axis, x.rank)
+  const along = checkAxis('topK', axis, checkTensor('topK', x).rank)
   if (!Number.isInteger(k) || k < 0 || k > x.shape[along]) {
     throw new ExtremaError('ERR_OPTION', `topK: expected k from 0 to ${x.shape[along]}, got ${k}`)
   }
@@ -101,5 +101,5 @@ const cumsumPrimitive: Primitive<Run> = {
 
 /** Running sums along an axis (default the last), from its end if `reverse`. */
 export function cumsum(x: Tensor, axis = -1, { reverse = false } = {}): Tensor {
-  return apply(cumsumPrimitive, [x], { axis: checkAxis('cumsum', axis, x.rank), reverse })
+  return apply(cumsumPrimitive, [x], { axis: checkAxis('cumsum', axis, checkTensor('cumsum', x).rank), reverse })
 }

@@ -6,7 +6,7 @@ import { cast, div, equal, exp, mul, sqrt, square, sub, where } from './elementw
 import { concat } from './index-ops.js'
 import type { Primitive } from './primitive.js'
 import { reshape, slice, transpose } from './shape.js'
-import { blank, type Shape, sameShape, scalar, shapeText, sizeOf, type Tensor } from './tensor.js'
+import { blank, checkTensor, type Shape, sameShape, scalar, shapeText, sizeOf, type Tensor } from './tensor.js'
 import { apply } from './trace.js'
 
 /** One axis or several, negative ones counted from the last; all by default. */
@@ -122,7 +122,7 @@ function direction(x: Tensor, norm: Tensor): Tensor {
 
 function reduction(name: string, primitive: Primitive<readonly number[]>) {
   return (x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor => {
-    const checked = checkAxes(name, axes, x.rank)
+    const checked = checkAxes(name, axes, checkTensor(name, x).rank)
     return dropped(apply(primitive, [x], checked), checked, options)
   }
 }
@@ -149,7 +149,7 @@ export const norm = reduction('norm', normPrimitive)
 
 /** The mean over axes. */
 export function mean(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
-  const count = sizeOf(checkAxes('mean', axes, x.rank).map((axis) => x.shape[axis]))
+  const count = sizeOf(checkAxes('mean', axes, checkTensor('mean', x).rank).map((axis) => x.shape[axis]))
   if (count === 0) {
     throw new ExtremaError(
       'ERR_SHAPE',
@@ -167,7 +167,7 @@ export interface VarianceOptions extends ReduceOptions {
 /** The variance over axes. */
 export function variance(x: Tensor, axes?: Axes, options: VarianceOptions = {}): Tensor {
   const { correction = 0 } = options
-  const count = sizeOf(checkAxes('variance', axes, x.rank).map((axis) => x.shape[axis]))
+  const count = sizeOf(checkAxes('variance', axes, checkTensor('variance', x).rank).map((axis) => x.shape[axis]))
   if (!(count - correction > 0)) {
     const expected = `more than ${correction} numbers along the axes`
     throw new ExtremaError('ERR_SHAPE', `variance: expected ${expected}, got shape ${shapeText(x.shape)}`)
@@ -186,7 +186,7 @@ export function standardDeviation(x: Tensor, axes?: Axes, options: VarianceOptio
  * are 0.
  */
 export function prod(x: Tensor, axes?: Axes, options: ReduceOptions = {}): Tensor {
-  const checked = checkAxes('prod', axes, x.rank)
+  const checked = checkAxes('prod', axes, checkTensor('prod', x).rank)
   let product = x
   for (const axis of checked) product = productAlong(product, axis)
   return dropped(product, checked, options)
@@ -225,7 +225,7 @@ const broadcastPrimitive: Primitive<Shape> = {
 
 /** The tensor repeated to a larger shape: axes are matched from the last, those of length 1 repeat. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.shape, shape)) return x
+  if (sameShape(checkTensor('broadcastTo', x).shape, shape)) return x
   const lead = shape.length - x.rank
   if (lead < 0 || x.shape.some((length, axis) => length !== 1 && length !== shape[axis + lead])) {
     const expected = `a shape that broadcasts to ${shapeText(shape)}`

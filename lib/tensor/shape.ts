@@ -4,7 +4,7 @@ import { kernelsFor } from './backend.js'
 import { stridedPlan, stridesOf } from './broadcast.js'
 import type { Primitive } from './primitive.js'
 import { checkAxes, checkAxis } from './reduce.js'
-import { blank, type Shape, sameShape, shapeText, sizeOf, type Tensor } from './tensor.js'
+import { blank, checkTensor, type Shape, sameShape, shapeText, sizeOf, type Tensor } from './tensor.js'
 import { apply } from './trace.js'
 
 const reshapePrimitive: Primitive<Shape> = {
@@ -16,7 +16,7 @@ const reshapePrimitive: Primitive<Shape> = {
 
 /** The same entries in another shape, one length of which may be -1 for what remains. Shares the memory. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  const wanted = resolved(x, shape)
+  const wanted = resolved(checkTensor('reshape', x), shape)
   return sameShape(x.shape, wanted) ? x : apply(reshapePrimitive, [x], wanted)
 }
 
@@ -34,7 +34,7 @@ function resolved(x: Tensor, shape: Shape): Shape {
 
 /** Without the axes of length 1 that are named (all of them by default). */
 export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
-  const checked = axes === undefined ? undefined : checkAxes('squeeze', axes, x.rank)
+  const checked = axes === undefined ? undefined : checkAxes('squeeze', axes, checkTensor('squeeze', x).rank)
   for (const axis of checked ?? []) {
     if (x.shape[axis] !== 1) {
       throw new ExtremaError('ERR_SHAPE', `squeeze: expected length 1 at axis ${axis}, got ${shapeText(x.shape)}`)
@@ -48,7 +48,7 @@ export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
 
 /** With a new axis of length 1, which will be number `axis` of the result. */
 export function expandDims(x: Tensor, axis: number): Tensor {
-  const at = checkAxis('expandDims', axis, x.rank + 1)
+  const at = checkAxis('expandDims', axis, checkTensor('expandDims', x).rank + 1)
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
 }
 
@@ -74,7 +74,7 @@ const transposePrimitive: Primitive<readonly number[]> = {
 
 /** The axes in another order; reversed by default. */
 export function transpose(x: Tensor, order?: readonly number[]): Tensor {
-  const full = order ?? x.shape.map((_, axis) => x.rank - 1 - axis)
+  const full = order ?? checkTensor('transpose', x).shape.map((_, axis) => x.rank - 1 - axis)
   const positive = full.map((axis) => checkAxis('transpose', axis, x.rank))
   if (new Set(positive).size !== x.rank) {
     const expected = `each of the ${x.rank} axes of ${shapeText(x.shape)} once`
@@ -85,7 +85,7 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
 
 /** The last two axes exchanged. */
 export function matrixTranspose(x: Tensor): Tensor {
-  if (x.rank < 2) {
+  if (checkTensor('matrixTranspose', x).rank < 2) {
     throw new ExtremaError('ERR_SHAPE', `matrixTranspose: expected two axes or more, got ${shapeText(x.shape)}`)
   }
   const order = x.shape.map((_, axis) => axis)
@@ -157,7 +157,7 @@ export type Range = number | readonly [from: number, to: number, step?: number] 
 
 /** A part of the tensor, one range per axis; missing ones take all. Shares the memory if only the first axis is cut. */
 export function slice(x: Tensor, ranges: readonly Range[]): Tensor {
-  if (ranges.length > x.rank) {
+  if (ranges.length > checkTensor('slice', x).rank) {
     const expected = `at most ${x.rank} ranges for shape ${shapeText(x.shape)}`
     throw new ExtremaError('ERR_SHAPE', `slice: expected ${expected}, got ${ranges.length}`)
   }
@@ -201,7 +201,7 @@ function resolveRange(range: Range, length: number, axis: number): [start: numbe
 
 /** The axes backward (all by default). */
 export function flip(x: Tensor, axes?: number | readonly number[]): Tensor {
-  const checked = checkAxes('flip', axes, x.rank)
+  const checked = checkAxes('flip', axes, checkTensor('flip', x).rank)
   const backward = (axis: number): boolean => checked.includes(axis) && x.shape[axis] > 0
   return select(x, {
     starts: x.shape.map((length, axis) => (backward(axis) ? length - 1 : 0)),
@@ -215,7 +215,7 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
   const right = widths.every(
     (pair) => pair.length === 2 && pair.every((width) => Number.isInteger(width) && width >= 0),
   )
-  if (widths.length !== x.rank || !right) {
+  if (widths.length !== checkTensor('pad', x).rank || !right) {
     const expected = `[before, after] for each axis of ${shapeText(x.shape)}`
     throw new ExtremaError('ERR_SHAPE', `pad: expected ${expected}, got ${JSON.stringify(widths)}`)
   }

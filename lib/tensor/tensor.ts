@@ -2,7 +2,7 @@ import type { TensorData } from '../backend/tensor.js'
 import { checkBuffer } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe, oneOf } from '../core/options.js'
-import { allocate, currentScope, type DType, dtypeOf, type Scope } from './arena.js'
+import { allocate, currentScope, type DType, dtypeOf, mostNumbers, refuseSize, type Scope } from './arena.js'
 
 export type { DType, TensorData }
 export type Shape = readonly number[]
@@ -89,6 +89,12 @@ export class Tensor {
   escaped(): Tensor {
     return this.scope === undefined ? this : new Tensor(this.data, this.shape, this.dtype)
   }
+}
+
+/** Refuses what is no tensor. */
+export function checkTensor(name: string, x: unknown): Tensor {
+  if (x instanceof Tensor) return x
+  throw new ExtremaError('ERR_SHAPE', `${name}: expected a tensor, got ${describe(x)}`)
 }
 
 export type NestedArray = number | NestedArray[]
@@ -181,6 +187,7 @@ function fillNested(out: TensorData, values: unknown, shape: Shape, axis: number
 export function fromData(data: TensorData, shape: Shape): Tensor {
   checkBuffer('data', data)
   const checked = checkShape('fromData', shape)
+  if (data.length > mostNumbers) refuseSize(data.length)
   if (sizeOf(checked) !== data.length) {
     const expected = `${sizeOf(checked)} numbers for shape ${shapeText(checked)}`
     throw new ExtremaError('ERR_SHAPE', `fromData: expected ${expected}, got ${data.length}`)

@@ -46,6 +46,27 @@ describe('tensors', () => {
     expectError(() => t.fromData(Float64Array.of(1), [2]), 'ERR_SHAPE', /\[2\].*got 1/)
     expectError(() => t.zeros([-1]), 'ERR_SHAPE', /shape/)
     expectError(() => t.tensor([1, 2]).item(), 'ERR_SHAPE', /\[2\]/)
+    for (const name of [
+      'exp',
+      'sum',
+      'mean',
+      'prod',
+      'reshape',
+      'transpose',
+      'slice',
+      'softmax',
+      'cumsum',
+      'argmax',
+    ] as const) {
+      expectError(() => t[name]([1, 2] as never, [] as never), 'ERR_SHAPE', `${name}: expected a tensor, got Array`)
+    }
+    for (const name of ['add', 'matmul', 'dot', 'mse', 'squaredDistances'] as const) {
+      expectError(
+        () => t[name](t.ones([1]), undefined as never),
+        'ERR_SHAPE',
+        `${name}: expected a tensor, got undefined`,
+      )
+    }
     const moved = Float64Array.of(1, 2)
     const x = t.fromData(moved, [2])
     structuredClone(moved.buffer, { transfer: [moved.buffer] })
