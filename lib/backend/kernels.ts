@@ -6,6 +6,7 @@ import type { LinearKernels } from './linear.js'
 import type { LowrankKernels } from './lowrank.js'
 import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
+import type { TensorKernels } from './tensor.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
 import type { DerivativeKernels } from './transport-derivatives.js'
@@ -172,6 +173,7 @@ export interface TransportKernels
 export interface Kernels {
   readonly name: 'native' | 'portable'
   readonly random: RandomKernels
+  readonly tensor: TensorKernels
   readonly transport: TransportKernels
   readonly moe: MoeKernels
   readonly linear: LinearKernels

@@ -1,6 +1,7 @@
 /** Stable codes of {@link ExtremaError}. Test `error.code`, not `instanceof`: the two module formats have two classes. */
 export type ErrorCode =
   | 'ERR_SHAPE'
+  | 'ERR_DTYPE'
   | 'ERR_NOT_FINITE'
   | 'ERR_NOT_POSITIVE'
   | 'ERR_MASS'
@@ -9,6 +10,7 @@ export type ErrorCode =
   | 'ERR_OPTION'
   | 'ERR_ORACLE'
   | 'ERR_BUFFER'
+  | 'ERR_TAPE'
   | 'ERR_BACKEND'
   | 'ERR_MEMORY'
   | 'ERR_INTERNAL'

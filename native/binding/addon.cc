@@ -8,6 +8,7 @@
 #include "binding/lowrank.h"
 #include "binding/moe.h"
 #include "binding/random.h"
+#include "binding/tensor.h"
 #include "binding/transport.h"
 #include "core/blas_check.h"
 #include "core/pool.h"
@@ -38,6 +39,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   limitBlasThreads();
   exportJobs(env, exports);
   exportRandom(env, exports);
+  exportTensor(env, exports);
   exportTransport(env, exports);
   exportMoe(env, exports);
   exportLinear(env, exports);

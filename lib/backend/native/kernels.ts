@@ -13,6 +13,7 @@ export interface Binding extends JobBinding {
   /** Empty, or what the BLAS computes wrongly on this processor. */
   selfTest(): string
   random: Kernels['random']
+  tensor: Kernels['tensor']
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./transport.ts
   transport: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./moe.ts
@@ -32,6 +33,7 @@ export function nativeKernels(binding: Binding): Kernels {
   return {
     name: 'native',
     random: binding.random,
+    tensor: binding.tensor,
     transport: nativeTransport(runtime, binding.transport),
     moe: nativeMoe(runtime, binding.moe),
     linear: nativeLinear(runtime, binding.linear),

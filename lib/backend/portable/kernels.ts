@@ -5,11 +5,13 @@ import { portableLinear } from './linear/kernels.js'
 import { portableLowrank } from './lowrank/kernels.js'
 import { portableMoe } from './moe/kernels.js'
 import { portableRandomKernels } from './random/kernels.js'
+import { portableTensor } from './tensor/kernels.js'
 import { portableTransport } from './transport/kernels.js'
 
 export const portableKernels: Kernels = {
   name: 'portable',
   random: portableRandomKernels,
+  tensor: portableTensor,
   transport: portableTransport,
   moe: portableMoe,
   linear: portableLinear,

@@ -1,0 +1,139 @@
+import {
+  add,
+  crossEntropy,
+  type DType,
+  hvp,
+  matmul,
+  mul,
+  relu,
+  sub,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+  withArena,
+  withBackend,
+  zeros,
+} from '../../lib/tensor/index.js'
+import type { Context, Report } from '../lib/benchmark.js'
+import type { Cell } from '../lib/table.js'
+import { atLeast, atMost, type Target } from '../lib/target.js'
+import { medianOf } from '../lib/timing.js'
+import { askTorch } from '../lib/torch.js'
+
+export const description =
+  'A training step of a multilayer perceptron, its curvature, and matrix products, against PyTorch.'
+
+const sizes = [784, 256, 256, 10]
+const batch = 128
+
+interface Answer {
+  step: number
+  losses: number[]
+  matmul: Record<string, number>
+}
+
+function numbers(shape: number[], scale: number, shift: number, dtype: DType): Tensor {
+  const count = shape.reduce((product, length) => product * length, 1)
+  const values = Float64Array.from({ length: count }, (_, i) => scale * Math.sin(i * 12.9898 + shift))
+  return tensor(values, { dtype }).view(shape)
+}
+
+type Params = Tensor[]
+
+function initial(dtype: DType): Params {
+  return sizes
+    .slice(1)
+    .flatMap((columns, layer) => [
+      numbers([sizes[layer], columns], Math.sqrt(2 / sizes[layer]), layer, dtype),
+      zeros([columns], { dtype }),
+    ])
+}
+
+function lossOf(params: Params, x: Tensor, labels: Int32Array): Tensor {
+  let y = x
+  for (let layer = 0; layer < params.length; layer += 2) {
+    y = add(matmul(y, params[layer]), params[layer + 1])
+    if (layer + 2 < params.length) y = relu(y)
+  }
+  return crossEntropy(y, labels)
+}
+
+export async function run({ quick, log }: Context): Promise<Report> {
+  const repetitions = quick ? 3 : 9
+  const steps = quick ? 5 : 40
+  const products = quick ? [128, 512] : [64, 128, 256, 512, 1024]
+  const rows: Cell[][] = []
+  const matmuls: Cell[][] = []
+  const targets: Target[] = []
+  for (const [dtype, limit] of [
+    ['float32', 1.5],
+    ['float64', 3.5],
+  ] as const) {
+    log(dtype)
+    const x = numbers([batch, sizes[0]], 1, 0.5, dtype)
+    const labels = Int32Array.from({ length: batch }, (_, i) => (i * 7) % 10)
+    const gradient = valueAndGrad(lossOf)
+    let params = initial(dtype)
+    const step = (): number => {
+      const { value, next } = withArena(() => {
+        const { value, gradient: slopes } = gradient(params, x, labels)
+        return { value, next: params.map((leaf, i) => sub(leaf, mul(0.1, slopes[i]))) }
+      })
+      params = next
+      return value.item()
+    }
+    const losses = Array.from({ length: 5 }, step)
+    const timed = (task: () => unknown, count: number) => (): number => {
+      const start = performance.now()
+      for (let k = 0; k < count; k++) task()
+      return (performance.now() - start) / count
+    }
+    const ours = await medianOf(repetitions, timed(step, steps))
+    const only = await medianOf(
+      repetitions,
+      timed(() => withArena(() => gradient(params, x, labels).value), steps),
+    )
+    const v = initial(dtype)
+    const curved = (): Tensor => withArena(() => hvp((p: Params) => lossOf(p, x, labels), params, v))[0]
+    const product = await medianOf(repetitions, timed(curved, Math.ceil(steps / 4)))
+    const portable = await medianOf(
+      1,
+      timed(() => withBackend('portable', step), 1),
+    )
+    const peer = askTorch<Answer>('torch_mlp.py', { dtype, sizes, batch, steps, repetitions, matmul: products }, 1)
+    const gap = Math.max(...losses.map((loss, i) => Math.abs(loss - peer.losses[i]) / peer.losses[i]))
+    if (!(gap < (dtype === 'float64' ? 1e-9 : 1e-3))) throw new Error(`the losses differ from PyTorch's by ${gap}`)
+    rows.push([dtype, ours, peer.step, peer.step / ours, only, product / only, portable / ours])
+    targets.push(
+      atMost(`${dtype}: training step`, ours, limit, ' ms'),
+      atLeast(`${dtype}: speed against PyTorch`, peer.step / ours, 1, '×'),
+      atMost(`${dtype}: Hessian product over gradient`, product / only, 4, '×'),
+      atMost(`${dtype}: portable over native`, portable / ours, 60, '×'),
+    )
+    for (const n of products) {
+      const a = numbers([n, n], 1, 0, dtype)
+      const count = Math.max(1, Math.round(2e7 / n ** 3))
+      const time = await medianOf(
+        5,
+        timed(() => withArena(() => matmul(a, a).size), count),
+      )
+      matmuls.push([dtype, n, time, (2 * n ** 3) / time / 1e6, peer.matmul[n], peer.matmul[n] / time])
+    }
+  }
+  return {
+    tables: [
+      {
+        title: `Perceptron ${sizes.join('-')}, batch ${batch}, milliseconds`,
+        note: 'One thread on both sides; the first five losses agree. A step is forward, backward and plain gradient descent.',
+        columns: ['', 'step', 'PyTorch', 'PyTorch / ours', 'gradient', 'H v / gradient', 'portable / native'],
+        rows,
+      },
+      {
+        title: 'Products of n × n matrices',
+        columns: ['', 'n', 'ms', 'GFLOP/s', 'PyTorch, ms', 'PyTorch / ours'],
+        rows: matmuls,
+      },
+    ],
+    targets,
+  }
+}

@@ -1,0 +1,30 @@
+import type { TensorKernels } from '../../tensor.js'
+import { csrProduct, squaredDistances } from './algebra.js'
+import { binary, compare, derivative, unary, where } from './elementwise.js'
+import { argReduce, cumsum, gather, scatterAdd } from './indexing.js'
+import { matmul } from './matmul.js'
+import { reduce } from './reduce.js'
+import { crossEntropy, crossEntropyVjp, softmax, softmaxVjp } from './softmax.js'
+import { read, write } from './strided.js'
+
+export const portableTensor: TensorKernels = {
+  unary,
+  derivative,
+  binary,
+  compare,
+  where,
+  read,
+  write,
+  reduce,
+  matmul,
+  argReduce,
+  cumsum,
+  gather,
+  scatterAdd,
+  softmax,
+  softmaxVjp,
+  crossEntropy,
+  crossEntropyVjp,
+  squaredDistances,
+  csrProduct,
+}
