@@ -1,7 +1,7 @@
 import type { Csr } from '../../lib/core/index.js'
 
 interface Level {
-  A: Csr<Float64Array>
+  A: Csr
   /** The aggregate of each unknown. */
   map: Int32Array
   r: Float64Array
@@ -12,7 +12,7 @@ interface Level {
  * Algebraic multigrid for the benchmarks: M⁻¹ r by a V-cycle of plain aggregation over 2 × 2 blocks of a grid of side ×
  * side, with a sweep of Gauss and Seidel forwards on the way down and one backwards on the way up.
  */
-export function aggregationCycle(matrix: Csr<Float64Array>, side: number): (r: Float64Array) => Float64Array {
+export function aggregationCycle(matrix: Csr, side: number): (r: Float64Array) => Float64Array {
   const levels: Level[] = []
   let A = matrix
   for (let width = side; ; width = Math.ceil(width / 2)) {
@@ -49,13 +49,13 @@ export function aggregationCycle(matrix: Csr<Float64Array>, side: number): (r: F
   }
 }
 
-function rowTimes({ indptr, indices, data }: Csr<Float64Array>, i: number, x: Float64Array): number {
+function rowTimes({ indptr, indices, data }: Csr, i: number, x: Float64Array): number {
   let sum = 0
   for (let k = indptr[i]; k < indptr[i + 1]; k++) sum += data[k] * x[indices[k]]
   return sum
 }
 
-function relax(A: Csr<Float64Array>, r: Float64Array, x: Float64Array, direction: 1 | -1): void {
+function relax(A: Csr, r: Float64Array, x: Float64Array, direction: 1 | -1): void {
   const n = x.length
   for (let c = 0; c < n; c++) {
     const i = direction > 0 ? c : n - 1 - c
@@ -71,7 +71,7 @@ function relax(A: Csr<Float64Array>, r: Float64Array, x: Float64Array, direction
 }
 
 /** Pᵀ A P of the aggregates. */
-function coarse(A: Csr<Float64Array>, map: Int32Array, n: number): Csr<Float64Array> {
+function coarse(A: Csr, map: Int32Array, n: number): Csr {
   const rows = Array.from({ length: n }, () => new Map<number, number>())
   for (let i = 0; i < map.length; i++) {
     const row = rows[map[i]]

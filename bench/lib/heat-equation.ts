@@ -4,7 +4,7 @@ import { laplacian } from './laplacian.js'
 
 /** A system A x = b of one time step. */
 export interface HeatStep {
-  A: Csr<Float64Array>
+  A: Csr
   b: Float64Array
   /** The state before: where iterations start. */
   before: Float64Array

@@ -165,7 +165,7 @@ async function sensors() {
   for (let r = 0; r < Y.length; r += n) {
     for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) covariance[i * n + j] += Y[r + i] * Y[r + j]
   }
-  const principal = symmetricEigenSync(square(covariance, n)).vectors.data as Float64Array
+  const principal = (symmetricEigenSync(square(covariance, n)).vectors as { data: Float64Array }).data
   const learner = onlineDictionary({ atoms: n, batchSize: n, initial: 'dct' })
   await learner.update(Y)
   const offline = await orthogonalDictionary(Y, { atoms: n, initial: 'dct' })

@@ -156,7 +156,7 @@ describe('linear: relaxationTuner', () => {
   it('a context goes to the bin whose centre is nearest, and to no other', () => {
     const bins = 4
     const centres = Array.from({ length: bins }, (_, j) => -1 + (2 * (j + 0.5)) / bins)
-    for (const context of [-1, -0.8, -0.49, 0.2, 0.51, 0.99, 1, 7]) {
+    for (const context of [-1, -0.8, -0.6, -0.49, 0.2, 0.4, 0.51, 0.99, 1, 7]) {
       const tuner = relaxationTuner({ method: 'tsallis-inf-contextual', range, bins })
       const trial = tuner.ask(context)
       tuner.tell(trial, 30)

@@ -104,6 +104,7 @@ describe('linear: relaxation', () => {
       expectError(
         () => conjugateGradientSync({ ...indefinite, preconditioner }, { backend, tolerance: 1e-12 }),
         'ERR_NOT_POSITIVE',
+        /p·Ap = -/,
       )
     })
 
