@@ -344,6 +344,24 @@ describe('lowrank: completeMatrix', () => {
       }
     })
 
+    it('under a ridge both factors soon have the same Gram matrix, as at every minimum', () => {
+      const data = planted(60, 45, { values: [1, 0.7, 0.4], share: 0.6, noise: 0.01, seed: 27 })
+      for (const solver of ['exact', 'inexact'] as const) {
+        for (const biases of [false, true]) {
+          const given = { rank: 3, solver, biases, regularization: 0.01, initialization: 'random' } as const
+          const { u, v } = completeMatrixSync(data.problem, { ...given, maxIterations: 15, tolerance: 0, backend })
+          const gram = ({ data: x, shape: [m, k] }: typeof u, p: number, q: number) => {
+            let sum = 0
+            for (let i = 0; i < m; i++) sum += x[i * k + p] * x[i * k + q]
+            return sum
+          }
+          for (let p = 0; p < 3; p++) {
+            for (let q = 0; q < 3; q++) expect(gram(u, p, q)).to.be.closeTo(gram(v, p, q), 1e-3 * gram(v, 0, 0))
+          }
+        }
+      }
+    })
+
     it('with noise: about as near as with the column space known', () => {
       const noise = 0.1
       const data = planted(150, 60, { values: [1, 0.8], share: 0.5, noise, seed: 6 })
