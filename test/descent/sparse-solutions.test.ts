@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { blockCoordinateDescentSync, type DescentProblem, solveForestSync } from '../../lib/descent/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { expectError } from '../helpers/errors.js'
+import { diagonal } from '../helpers/matrices.js'
 import { fill, random, randomNormal, shuffled } from '../helpers/random.js'
 import { normalRows, toCsr } from './helpers.js'
 
@@ -202,7 +203,7 @@ describe('descent: sparse solutions', () => {
           [8, 7],
         ],
       ]
-      const rows = Array.from({ length: 10 }, (_, i) => Array.from({ length: 10 }, (_, j) => (i === j ? 5 : 0)))
+      const rows = diagonal(new Float64Array(10).fill(5))
       for (const [i, j] of edges) {
         rows[i][j] = -1
         rows[j][i] = -1
