@@ -15,12 +15,13 @@ class Thresholding {
   void choose(const std::vector<double>& weights, std::vector<double>& scores);
 
  private:
-  double hessianNorm();
+  void startAnew(std::vector<double>& scores);
+  void findNorm(bool current, int steps);
 
   State& s_;
-  std::vector<double> wide_, product_;
+  std::vector<double> wide_, product_, eigenvector_, diagonal_;
   std::vector<int32_t> before_;
-  double curvature_;
+  double curvature_ = 1;
 };
 
 }  // namespace extrema::descent

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { blockCoordinateDescentSync, type DescentProblem, solveForestSync } from '../../lib/descent/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { expectError } from '../helpers/errors.js'
+import { diagonal } from '../helpers/matrices.js'
 import { fill, random, randomNormal, shuffled } from '../helpers/random.js'
 import { normalRows, toCsr } from './helpers.js'
 
@@ -84,6 +85,7 @@ describe('descent: sparse solutions', () => {
       const labels = right.map((v) => (v > 0 ? 1 : -1))
       const problems: DescentProblem[] = [
         { loss: 'least-squares', A: rows, b: right, l1: 4 },
+        { loss: 'least-squares', A: rows, b: right, l1: 0.3 },
         { loss: 'least-squares', A: toCsr(rows), b: right, l1: 1, lower: 0 },
         { loss: 'logistic', A: toCsr(rows), labels, l1: 1.5, l2: 0.01 },
       ]
@@ -98,6 +100,26 @@ describe('descent: sparse solutions', () => {
           expect(some.visits.filter((count) => count === 0).length).to.be.above(100)
         }
       }
+    })
+
+    it('the first working set holds the hundred coordinates that would move furthest', () => {
+      const [m, n] = [30, 400]
+      const rows = normalRows(m, n, 15)
+      const right = fill(m, randomNormal(16))
+      const slopes = rows[0].map((_, j) => Math.abs(rows.reduce((sum, row, r) => sum + row[j] * right[r], 0)))
+      const furthest = [...slopes.keys()].sort((i, j) => slopes[j] - slopes[i]).slice(0, 100)
+      const { visits } = blockCoordinateDescentSync(
+        { loss: 'least-squares', A: rows, b: right, l1: 0.01 },
+        { ...{ backend, selection: 'cyclic', blockSize: 1, workingSet: true, maxIterations: 100, tolerance: 0 } },
+      )
+      expect([...visits.keys()].filter((i) => visits[i] === 1)).to.deep.equal(furthest.sort((i, j) => i - j))
+    })
+
+    it('two-metric projection solves for the free coordinates and leaves the held ones', () => {
+      const x0 = lasso.map((v) => 1.05 * v)
+      const options = { backend, x0, blockSize: 8, update: 'two-metric', maxIterations: 1, tolerance: 0 } as const
+      const { x } = blockCoordinateDescentSync({ loss: 'least-squares', A, b, l1: 30 }, options)
+      close(x, lasso, 1e-9)
     })
 
     it('working sets are refused where they have no meaning', () => {
@@ -202,7 +224,25 @@ describe('descent: sparse solutions', () => {
           [8, 7],
         ],
       ]
-      const rows = Array.from({ length: 10 }, (_, i) => Array.from({ length: 10 }, (_, j) => (i === j ? 5 : 0)))
+      // Two rings and a way between them, whose number is the lowest.
+      const pairs = [
+        [1, 2],
+        [2, 3],
+        [3, 1],
+        [4, 5],
+        [5, 6],
+        [6, 4],
+        [1, 0],
+        [0, 4],
+      ]
+      const rings = diagonal(new Float64Array(7).fill(5))
+      for (const [i, j] of pairs) {
+        rings[i][j] = -1
+        rings[j][i] = -1
+      }
+      const between = () => solveForestSync(rings, new Float64Array(7), { backend })
+      expectError(between, 'ERR_SHAPE', /^A: expected a forest, got a graph with a cycle through node [1-6]$/)
+      const rows = diagonal(new Float64Array(10).fill(5))
       for (const [i, j] of edges) {
         rows[i][j] = -1
         rows[j][i] = -1
