@@ -43,7 +43,7 @@ export interface EqualityConstrainedSolution extends Solution {
 /** Below this the paper's code stops; here the solve goes on, but what ends it then is an error and not a status. */
 const leastJacobianEigenvalue = 1e-2
 /** Part of ‖G‖_F² below which Γ says nothing. */
-const singularPart = 1e-12
+const singularPart = 1e-10
 /** Steps down the merit function in a row, where there is no Newton direction or none that descends. */
 const mostDescents = 20
 const leastCurvature = 1e-6

@@ -39,8 +39,6 @@ class Solver {
                settings.sketch == Sketch::gaussian || settings.sketch == Sketch::gaussianBlock),
         monitor_(monitor),
         blocks_(a, settings.blockOffsets, settings.blockRows, settings.blocks),
-        monitor_(monitor),
-        blocks_(a, settings.blockOffsets, settings.blockRows, settings.blocks),
         epoch_(settings.sketch == Sketch::kaczmarz ? a.rows
                : settings.sketch == Sketch::rows   ? (a.rows + size_ - 1) / size_
                : settings.sketch == Sketch::blocks ? settings.blocks

@@ -20,20 +20,6 @@ import { oraclesOf, published } from './problems/published.js'
 // biome-ignore lint/suspicious/noExplicitAny: oracles of every form, and values that the types forbid.
 type Any = any
 
-/** Published problems that take more than a million sketches of practical accuracy. */
-const manySketches = new Set([
-  'HS26',
-  'HS46',
-  'HS49',
-  'HS111LNP',
-  'BT1',
-  'BT7',
-  'BT12',
-  'MWRIGHT',
-  'BYRDSPHR',
-  'ORTHREGB',
-])
-
 const named = (name: string) => oraclesOf(published.find((problem) => problem.name === name)!)
 const circle: EqualityConstrainedProblem = {
   x0: [1, 0.5],
@@ -158,18 +144,23 @@ describe('constrained: minimizeEqualityConstrained', () => {
 
     it('reaches the published optima, exactly and by practical sketches', () => {
       for (const problem of published) {
-        for (const options of [{ linearSolver: 'exact' }, { accuracy: 'practical' }] as EqualityConstrainedOptions[]) {
-          // Both backends draw the same sketches (below); the native one has the time for millions of them.
-          if (backend === 'portable' && options.accuracy === 'practical' && manySketches.has(problem.name)) continue
-          const { optimum, others = [], tolerance = 1e-4 } = problem
-          const solution = solve(oraclesOf(problem), { ...options, tolerance })
-          const name = `${problem.name} ${options.linearSolver ?? 'sketched'}`
-          expect(solution.status, name).to.equal('converged')
-          const error = Math.min(...[optimum, ...others].map((value) => Math.abs(solution.value - value)))
-          expect(error, name).to.be.at.most(1.01e-4)
-          expect(solution.history.at(-1)?.step, name).to.equal(1)
-          expect(solution.secondOrder, name).to.equal(true)
+        const { name, optimum, others = [], tolerance = 1e-4 } = problem
+        const optima = [optimum, ...others]
+        const oracles = oraclesOf(problem)
+        // From its start BT8 goes to a solution with dependent constraints, where exact directions get stuck.
+        if (name === 'BT8')
+          expectError(() => solve(oracles, { linearSolver: 'exact' }), 'ERR_SINGULAR', /full row rank/)
+        else {
+          const { status, value, history, secondOrder } = solve(oracles, { linearSolver: 'exact', tolerance })
+          expect(status, name).to.equal('converged')
+          expect(Math.min(...optima.map((best) => Math.abs(value - best))), name).to.be.at.most(1.01e-4)
+          expect(history.at(-1)?.step, name).to.equal(1)
+          expect(secondOrder, name).to.equal(true)
         }
+        const { status, value, history } = solve(oracles, { accuracy: 'practical', scaling: 'equilibrate', tolerance })
+        expect(status, `${name}, sketched`).to.equal('converged')
+        expect(Math.min(...optima.map((best) => Math.abs(value - best))), `${name}, sketched`).to.be.at.most(1.01e-4)
+        expect(history.at(-1)?.step, `${name}, sketched`).to.be.at.least(0.5)
       }
     })
 

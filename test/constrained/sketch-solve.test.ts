@@ -111,7 +111,12 @@ describe('constrained: sketchSolve', () => {
         expect(row.reduce((sum, value, j) => sum + value * whole.x[j], 0)).to.be.closeTo(b[i], 1e-8)
       })
       const twice = { matrix: [...matrix, matrix[0]], b: [...b, b[0]] }
-      const dependent = { backend, sketch: 'blocks', blocks: [...blocks, [0, 9]], maxIterations: 50 } as const
+      const dependent: SketchSolveOptions = {
+        backend,
+        sketch: 'blocks',
+        blocks: [...blocks, [0, 9]],
+        maxIterations: 50,
+      }
       expectError(
         () => sketchSolveSync(twice, dependent),
         'ERR_SINGULAR',
