@@ -1,0 +1,15 @@
+import { expect } from 'chai'
+import * as constrained from '../../lib/constrained/index.js'
+import * as descent from '../../lib/descent/index.js'
+import * as extrema from '../../lib/index.js'
+import * as linear from '../../lib/linear/index.js'
+import * as lowrank from '../../lib/lowrank/index.js'
+import * as moe from '../../lib/moe/index.js'
+
+describe('core: the package', () => {
+  it('has the rooms whose names would clash as namespaces', () => {
+    for (const [name, room] of Object.entries({ constrained, descent, linear, lowrank, moe })) {
+      expect((extrema as Record<string, unknown>)[name], name).to.equal(room)
+    }
+  })
+})
