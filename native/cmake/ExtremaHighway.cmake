@@ -12,8 +12,9 @@ if(NOT HIGHWAY_INCLUDE_DIR)
 endif()
 message(STATUS "extrema: Highway headers from ${HIGHWAY_INCLUDE_DIR}")
 
-# Only hwy/ is offered: a plain -I/usr/include would put an arm64 cross build onto the host's headers.
-set(highway_link "${CMAKE_CURRENT_BINARY_DIR}/highway")
+# Only hwy/ is offered: a plain -I/usr/include would put an arm64 cross build onto the host's headers. One place for all
+# build folders, so that a compiler cache knows a file again.
+set(highway_link "${CMAKE_CURRENT_SOURCE_DIR}/build/highway")
 file(MAKE_DIRECTORY "${highway_link}")
 if(WIN32)
   file(COPY "${HIGHWAY_INCLUDE_DIR}/hwy" DESTINATION "${highway_link}")

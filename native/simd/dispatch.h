@@ -42,8 +42,13 @@
 #ifdef HIGHWAY_HWY_DETECT_TARGETS_H_
 #error "include simd/dispatch.h before the headers of Highway"
 #endif
-// The other targets (SSSE3, SVE, …) would add compile time and no speed that matters here.
+// The other targets (SSSE3, SVE, …) would add compile time and no speed that matters here. EXTREMA_TARGETS
+// narrows them further for an instrumented build.
+#ifdef EXTREMA_TARGETS
+#define HWY_DISABLED_TARGETS (~(EXTREMA_TARGETS))
+#else
 #define HWY_DISABLED_TARGETS (~(HWY_AVX3 | HWY_AVX2 | HWY_SSE4 | HWY_NEON | HWY_EMU128 | HWY_SCALAR))
+#endif
 // Highway's debug assertions call its library.
 #define HWY_IS_DEBUG_BUILD 0
 

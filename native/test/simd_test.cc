@@ -313,7 +313,7 @@ bool throws(const F& f) {
 
 // The compiler's own run-time library judges the processor too.
 void cpuTests() {
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(EXTREMA_TARGETS)
   __builtin_cpu_init();
   const bool avx2 =
       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
