@@ -66,7 +66,12 @@ const entropicNames = [
   'history',
   'certificate',
 ]
-export const sinkhornNames: ReadonlySet<string> = new Set([...entropicNames, 'acceleration', 'multiscale', 'truncation'])
+export const sinkhornNames: ReadonlySet<string> = new Set([
+  ...entropicNames,
+  'acceleration',
+  'multiscale',
+  'truncation',
+])
 export const newtonNames: ReadonlySet<string> = new Set([...entropicNames, 'variant', 'sinkhornIterations', 'sparsity'])
 
 export interface CheckedOptions {

@@ -64,9 +64,9 @@ HWY_INLINE hn::Vec<D> AddEntries(D d, const CloudView<T>& view, const T* HWY_RES
   return hn::Add(total, mass);
 }
 
-// p_rj for kRows rows from i on over the spans, and their sums. Four rows share the loads of the targets. With
-// `scale`, what p held before goes to the columns on the way, while the arithmetic hides that it comes from
-// afar.
+// p_rj for kRows rows from i on over the spans, and their sums. Four rows share the loads of the targets.
+// With `scale`, what p held before goes to the columns on the way, while the arithmetic hides that it comes
+// from afar.
 template <Metric kMetric, size_t kDim, size_t kRows, bool kAdd, class T>
 HWY_NOINLINE void FormRows(const CloudView<T>& view, size_t i, const T* F, const Span* spans, size_t count,
                            T* HWY_RESTRICT p, double* HWY_RESTRICT sums, const double* scale,
@@ -192,9 +192,11 @@ double SweepCloud(const CloudChunk<T>& chunk, const PlanPass& pass, std::atomic<
       FormRows<kMetric, kDim, 4, true>(view, i, view.F + i, spans, count, chunk.p, sums, waitingScale,
                                        chunk.columns);
     } else if (rows == 4) {
-      FormRows<kMetric, kDim, 4, false, T>(view, i, view.F + i, spans, count, chunk.p, sums, nullptr, nullptr);
+      FormRows<kMetric, kDim, 4, false, T>(view, i, view.F + i, spans, count, chunk.p, sums, nullptr,
+                                           nullptr);
     } else {
-      FormRows<kMetric, kDim, 1, false, T>(view, i, view.F + i, spans, count, chunk.p, sums, nullptr, nullptr);
+      FormRows<kMetric, kDim, 1, false, T>(view, i, view.F + i, spans, count, chunk.p, sums, nullptr,
+                                           nullptr);
     }
     waiting = false;
     bool full[4] = {}, any = false;
@@ -239,11 +241,10 @@ double SweepCloud(const CloudChunk<T>& chunk, const PlanPass& pass, std::atomic<
   return again;
 }
 
+// Two and three coordinates stay in registers.
 template <Metric kMetric, class T>
 double SweepOf(const CloudChunk<T>& chunk, const PlanPass& pass, std::atomic<bool>& rescued) {
   switch (chunk.view->d) {
-    case 1:
-      return SweepCloud<kMetric, 1>(chunk, pass, rescued);
     case 2:
       return SweepCloud<kMetric, 2>(chunk, pass, rescued);
     case 3:
@@ -259,7 +260,7 @@ double SweepAny(const CloudChunk<T>& chunk, const PlanPass& pass, std::atomic<bo
     case Metric::euclidean:
       return SweepOf<Metric::euclidean>(chunk, pass, rescued);
     case Metric::cosine:
-      return SweepOf<Metric::cosine>(chunk, pass, rescued);
+      return SweepCloud<Metric::cosine, 0>(chunk, pass, rescued);
     case Metric::cityblock:
       return SweepOf<Metric::cityblock>(chunk, pass, rescued);
     default:
@@ -336,21 +337,13 @@ CloudSweep<T>::CloudSweep(const Problem& problem, const Geometry<T>& geometry, c
   const double unit = geometry.metric == Metric::sqeuclidean ? std::sqrt(inverse) : inverse;
   for (size_t i = 0; i < x_.size(); i++) x_[i] = static_cast<T>(geometry.x[i] * unit);
   for (size_t j = 0; j < yT_.size(); j++) yT_[j] = static_cast<T>(geometry.yT[j] * (cosine ? 1 : unit));
-  view_ = {geometry.metric,
-           geometry.d,
-           geometry.m,
-           geometry.pitch,
-           static_cast<T>(inverse),
-           x_.data(),
-           yT_.data(),
-           F_.data(),
-           G_.data(),
-           inverse};
+  view_ = {geometry.metric, geometry.d, geometry.m, geometry.pitch, static_cast<T>(inverse),
+           x_.data(),       yT_.data(), F_.data(),  G_.data(),      inverse};
   for (size_t w = 0; w < workspace.workers.size(); w++) rows_.emplace_back(4 * geometry.pitch);
   if (!truncated) return;
-  mask_ = std::make_unique<SpanMask>(geometry.metric, inverse, geometry.n, geometry.m, geometry.d,
-                                     geometry.pitch, cosine ? geometry.x.data() : x_.data(), yT_.data(),
-                                     problem.a, problem.b);
+  mask_ =
+      std::make_unique<SpanMask>(geometry.metric, inverse, geometry.n, geometry.m, geometry.d, geometry.pitch,
+                                 cosine ? geometry.x.data() : x_.data(), yT_.data(), problem.a, problem.b);
 }
 
 template <class T>
@@ -362,20 +355,19 @@ void CloudSweep<T>::sweep(Team& team, Workspace<T>& workspace, PlanPass& pass, c
     columns.clear();
     const Range rows = chunkRange(n, workspace.chunks, c);
     if constexpr (sizeof(T) == 8) {
-      again_[c] =
-          EXTREMA_DISPATCH(CloudChunk64)(view_, team.monitor(), mask, rows, rows_[worker].data(),
-                                         columns.data(), pass, rescued);
+      again_[c] = EXTREMA_DISPATCH(CloudChunk64)(view_, team.monitor(), mask, rows, rows_[worker].data(),
+                                                 columns.data(), pass, rescued);
     } else {
-      again_[c] =
-          EXTREMA_DISPATCH(CloudChunk32)(view_, team.monitor(), mask, rows, rows_[worker].data(),
-                                         columns.data(), pass, rescued);
+      again_[c] = EXTREMA_DISPATCH(CloudChunk32)(view_, team.monitor(), mask, rows, rows_[worker].data(),
+                                                 columns.data(), pass, rescued);
     }
   });
   if (team.monitor().cancelled()) return;
   addColumns(workspace.columns, m, pass.columnSum);
   pass.rescued = rescued.load();
   const double all = static_cast<double>(n) * static_cast<double>(m);
-  const double left = mask == nullptr ? 0 : std::max(0.0, mask->skipped() - sum(again_.data(), again_.size()));
+  const double left =
+      mask == nullptr ? 0 : std::max(0.0, mask->skipped() - sum(again_.data(), again_.size()));
   left_ += left;
   formed_ += all - left;
 }

@@ -11,7 +11,7 @@ struct Options {
   unsigned threads = 1;
   bool float32 = false;
   bool certificate = true;
-  bool anderson = false;  // sinkhorn: accelerated
+  bool anderson = false;   // sinkhorn: accelerated
   bool truncated = false;  // sinkhorn between points: pairs of blocks without mass are left out
   // sinkhornNewtonSparse, the paper's form
   bool paper = false;

@@ -26,7 +26,15 @@ const around = (n: number, d: number, seed: number): { data: Float64Array; shape
 const weights = (n: number, seed: number) => normalized(fill(n, random(seed)).map((w) => 0.05 + w))
 
 /** The plan of the potentials, entry by entry. */
-function planOf(metric: PointMetric, x: Float64Array, y: Float64Array, d: number, f: Float64Array, g: Float64Array, epsilon: number) {
+function planOf(
+  metric: PointMetric,
+  x: Float64Array,
+  y: Float64Array,
+  d: number,
+  f: Float64Array,
+  g: Float64Array,
+  epsilon: number,
+) {
   const plan = new Float64Array(f.length * g.length)
   for (let i = 0; i < f.length; i++) {
     for (let j = 0; j < g.length; j++) {
@@ -141,7 +149,10 @@ describe('transport: truncation', () => {
     })
 
     it('is on above 500 points of few coordinates, in single precision too', async () => {
-      const small = await sinkhorn({ cost: pointCloud(uniform(100, 2, 11), uniform(100, 2, 12)) }, { epsilon: 0.01, backend })
+      const small = await sinkhorn(
+        { cost: pointCloud(uniform(100, 2, 11), uniform(100, 2, 12)) },
+        { epsilon: 0.01, backend },
+      )
       expect(small.skipped).to.equal(0)
       const problem = { cost: pointCloud(uniform(600, 2, 13), uniform(520, 2, 14)) }
       const options = { epsilon: 0.002, tolerance: 1e-4, backend }
