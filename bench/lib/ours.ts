@@ -1,11 +1,11 @@
 import addon from '../../lib/backend/addon.cjs'
 import type { Binding } from '../../lib/backend/native/kernels.js'
-import { type EntropicOptions, sinkhorn, type TransportProblem } from '../../lib/transport/index.js'
+import { type SinkhornOptions, sinkhorn, type TransportProblem } from '../../lib/transport/index.js'
 
 /** Milliseconds of a call of plain `sinkhorn` with exactly that many iterations and no certificate. */
 export async function ourIterations(
   problem: TransportProblem,
-  options: EntropicOptions,
+  options: SinkhornOptions,
   iterations: number,
 ): Promise<number> {
   const start = performance.now()
@@ -25,11 +25,23 @@ export async function ourIterations(
 }
 
 /**
+ * Nanoseconds per entry and thread of exp2 with a multiplication and addition over numbers in the first-level cache,
+ * the fastest of `repetitions`: no sweep that forms its entries can be faster.
+ */
+export function exponentialLimit(precision: 'float64' | 'float32', threads: number, repetitions: number): number {
+  return nativeBinding().transport.exponentialLimit(precision === 'float32', threads, repetitions)
+}
+
+/**
  * Milliseconds of a plain read (a sum) of an n × m matrix on that many threads, the fastest of ten: no iteration that
  * reads its kernel matrix can be faster.
  */
 export function streamRead(matrix: Float64Array | Float32Array, n: number, m: number, threads: number): number {
+  return nativeBinding().transport.streamRead(matrix, n, m, threads, 10)
+}
+
+function nativeBinding(): Binding {
   const { binding, error } = addon.loadAddon()
-  if (binding === undefined) throw new Error('the streaming read needs the native addon', { cause: error })
-  return (binding as Binding).transport.streamRead(matrix, n, m, threads, 10)
+  if (binding === undefined) throw new Error('the limits of the machine need the native addon', { cause: error })
+  return binding as Binding
 }

@@ -75,6 +75,8 @@ export interface SolveSettings {
   sparsity: number
   /** Sinkhorn with Anderson acceleration. Default false. */
   anderson?: boolean
+  /** Sinkhorn between points: pairs of blocks without mass are left out. Default false. */
+  truncated?: boolean
 }
 
 export interface SolveJob {
@@ -100,8 +102,9 @@ export const reportField = {
   primal: 7,
   dual: 8,
   historyLength: 9,
+  skipped: 10,
 } as const
-export const reportLength = 10
+export const reportLength = 11
 
 /** Many problems side by side, one thread each. */
 export interface BatchJob {

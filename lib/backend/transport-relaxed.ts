@@ -35,8 +35,8 @@ export interface UnbalancedJob {
 }
 
 /** Indices into `UnbalancedJob.report`: those of `reportField`, and the translation t among further ones. */
-export const unbalancedField = { dualValue: 10, gap: 11, mass: 12, translation: 13 } as const
-export const unbalancedReportLength = 14
+export const unbalancedField = { dualValue: 11, gap: 12, mass: 13, translation: 14 } as const
+export const unbalancedReportLength = 15
 
 export interface PartialJob {
   problem: TransportProblemData

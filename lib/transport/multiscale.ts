@@ -17,8 +17,8 @@ interface Cloud {
   weights: Float64Array
 }
 
-/** A problem whose points are in an order in which aligned runs of 8, 64, … are cells. */
-export interface Multiscale {
+/** A problem whose points are in an order in which aligned runs of 8, 16, 32, … are cells. */
+export interface OrderedClouds {
   problem: TransportProblemData
   /** The number in the problem as it was of each source and target. */
   rows: Int32Array
@@ -30,36 +30,58 @@ export interface Multiscale {
   passes: number
 }
 
-/** Sides of at most this many points are not made coarser: their sweeps cost nothing. */
+/** Sides of at most this many points are left as they are: their sweeps cost nothing. */
 const fewest = 500
+/** From so many points of so few coordinates on coarser clouds save more time than they take. */
+const [scalesFrom, scalesDimension] = [4000, 3]
+/** Boxes of points with more coordinates are too near to each other to tell them apart. */
+const mostCoordinates = 11
 /** Coarser solutions are a start only: an error below that of their cells would be wasted. */
 const coarseTolerance = 1e-3
 const coarseIterations = 1000
 
-/** Whether coarser clouds tell something about these: not of angles, and not without any. */
-export function hasScales({ metric, n, m }: CostData): boolean {
-  return metric !== 'dense' && metric !== 'cosine' && Math.max(n, m) > fewest
+/** What the order of the points is good for. */
+export interface OrderUses {
+  multiscale: boolean
+  truncation: boolean
+}
+
+/** Whether to start from coarser clouds, which tell nothing of angles, and whether to leave out what is negligible. */
+export function orderUses(
+  { metric, n, m, d }: CostData,
+  wanted: { [use in keyof OrderUses]: boolean | undefined },
+  started: boolean,
+): OrderUses {
+  const most = Math.max(n, m)
+  const helps = most >= scalesFrom && d <= scalesDimension
+  return {
+    multiscale: metric !== 'dense' && metric !== 'cosine' && most > fewest && !started && (wanted.multiscale ?? helps),
+    truncation: metric !== 'dense' && d <= mostCoordinates && (wanted.truncation ?? most > fewest),
+  }
 }
 
 /**
- * Puts the points in order, with potentials from the problem of the weighted means of cells of 8 points, which is solved
+ * Puts the points in order, with the potentials of the start, or for several scales with those from the problem of the weighted means of cells of 8 points, which is solved
  * from that of cells of 64, and so on. A potential goes from a scale to the
  * next by its own softmin, g_j = epsilon log b_j - epsilon log sum_I exp((F_I - c(X_I, y_j)) / epsilon); f is that of the
  * cell, as the first sweep replaces it.
  */
-export function* multiscale(
+export function* orderClouds(
   kernels: Kernels,
   given: TransportProblemData,
   settings: SolveSettings,
-): Program<Multiscale> {
+  start: { f: Float64Array; g: Float64Array },
+  scales: boolean,
+): Program<OrderedClouds> {
   const { n, m, d, metric } = given
   // Our own, from the start: the caller may write to the points during the calls, or transfer them away.
   const x = Float64Array.from(given.x)
   const y = Float64Array.from(given.y!)
   const rows = new Int32Array(n)
   const columns = new Int32Array(m)
-  yield call(kernels.transport.cloudOrder, { points: x, n, d, order: rows })
-  yield call(kernels.transport.cloudOrder, { points: y, n: m, d, order: columns })
+  const direction = (points: Float64Array) => (metric === 'cosine' ? normalized(points, d) : points)
+  yield call(kernels.transport.cloudOrder, { points: direction(x), n, d, order: rows })
+  yield call(kernels.transport.cloudOrder, { points: direction(y), n: m, d, order: columns })
   const sources = [ordered(x, given.a, rows, d)]
   const targets = [ordered(y, given.b, columns, d)]
   const problemAt = (level: number): TransportProblemData => {
@@ -68,6 +90,10 @@ export function* multiscale(
       ...{ n: source.count, m: target.count, metric, d, x: source.points, y: target.points },
       ...{ a: source.weights, b: target.weights },
     }
+  }
+  if (!scales) {
+    const [f, g] = [gather(start.f, rows), gather(start.g, columns)]
+    return { problem: problemAt(0), rows, columns, f, g, passes: 0 }
   }
   while (Math.max(sources.at(-1)!.count, targets.at(-1)!.count) > fewest) {
     sources.push(coarser(sources.at(-1)!, d))
@@ -81,7 +107,7 @@ export function* multiscale(
   }
   let level = sources.length - 1
   let problem = problemAt(level)
-  let potentials: Pick<Multiscale, 'f' | 'g'> = { f: new Float64Array(problem.n), g: new Float64Array(problem.m) }
+  let potentials: Pick<OrderedClouds, 'f' | 'g'> = { f: new Float64Array(problem.n), g: new Float64Array(problem.m) }
   let passes = 0
   for (; level > 0; level--) {
     const report = new Float64Array(reportLength)
@@ -99,7 +125,22 @@ function ordered(points: Float64Array, weights: Float64Array, order: Int32Array,
   for (let i = 0, at = 0; i < order.length; i++) {
     for (let k = order[i] * d; k < (order[i] + 1) * d; k++) out[at++] = points[k]
   }
-  return { count: order.length, points: out, weights: Float64Array.from(order, (i) => weights[i]) }
+  return { count: order.length, points: out, weights: gather(weights, order) }
+}
+
+/** Points on the unit sphere, which is where angles are distances. */
+function normalized(points: Float64Array, d: number): Float64Array {
+  const out = new Float64Array(points.length)
+  for (let i = 0; i < points.length; i += d) {
+    let squares = 0
+    for (let k = i; k < i + d; k++) squares += points[k] * points[k]
+    for (let k = i; k < i + d; k++) out[k] = points[k] / Math.sqrt(squares)
+  }
+  return out
+}
+
+function gather(values: Float64Array, order: Int32Array): Float64Array {
+  return Float64Array.from(order, (i) => values[i])
 }
 
 /** Puts values that are in the order of a cloud where its points were. */

@@ -1,3 +1,4 @@
+import { reportField } from '../backend/kernels.js'
 import type { Solution, Status } from '../core/solution.js'
 import { type PlanSource, PlanView, type TransportPlan } from './plan-view.js'
 import { solverFields } from './report.js'
@@ -32,6 +33,8 @@ export interface TransportSolution extends Solution, TransportPlan {
   newtonIterations?: number
   /** Passes over all n × m exponentials or kernel entries. */
   passes: number
+  /** `sinkhorn` between points: the share of the entries of its sweeps that were negligible and left out. */
+  skipped?: number
   /**
    * Marginal error of each iteration, with `history: true`: the Newton methods' after it; Sinkhorn's that of the rows it
    * found, as it measures no other on the way, or accelerated that of the columns between its two updates, which may rise.
@@ -46,6 +49,7 @@ export interface SolutionParts {
   report: Float64Array
   certificate: boolean
   newton: boolean
+  truncated: boolean
   history: Float64Array | null
   elapsed: number
   backend: 'native' | 'portable'
@@ -65,6 +69,7 @@ export class EntropicSolution extends PlanView implements TransportSolution {
   readonly backend: 'native' | 'portable'
   declare readonly certificate?: Certificate
   declare readonly newtonIterations?: number
+  declare readonly skipped?: number
   declare readonly history?: Float64Array
 
   constructor(parts: SolutionParts) {
@@ -83,6 +88,7 @@ export class EntropicSolution extends PlanView implements TransportSolution {
     this.backend = parts.backend
     if (fields.certificate !== undefined) this.certificate = fields.certificate
     if (parts.newton) this.newtonIterations = fields.newtonIterations
+    if (parts.truncated) this.skipped = parts.report[reportField.skipped]
     if (fields.history !== undefined) this.history = fields.history
   }
 }

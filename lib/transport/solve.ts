@@ -10,7 +10,7 @@ import {
 } from '../backend/kernels.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe } from '../core/options.js'
-import { hasScales, type Multiscale, multiscale, scatter } from './multiscale.js'
+import { type OrderedClouds, type OrderUses, orderClouds, orderUses, scatter } from './multiscale.js'
 import { type CheckedOptions, startPotential } from './options.js'
 import { checkKept } from './plan-view.js'
 import { type CheckedProblem, checkProblem, type TransportProblem } from './problem.js'
@@ -28,34 +28,40 @@ interface Prepared {
   options: CheckedOptions
   kernels: Kernels
   job: SolveJob
+  /** Of the order of the points. */
+  uses: OrderUses
   control: Control
   start: number
 }
 
-function prepare(problem: TransportProblem, options: CheckedOptions): Prepared {
+function prepare(method: Method, problem: TransportProblem, options: CheckedOptions): Prepared {
   const start = performance.now()
   options.control.signal?.throwIfAborted()
   const checked = checkProblem(problem, true)
+  const uses =
+    method === 'sinkhorn'
+      ? orderUses(checked.reduced, options, options.warmStart !== undefined)
+      : { multiscale: false, truncation: false }
   const job: SolveJob = {
     problem: checked.reduced,
-    settings: options.settings,
+    settings: uses.truncation ? { ...options.settings, truncated: true } : options.settings,
     f: startPotential('f', options.warmStart, checked.n, checked.rows),
     g: startPotential('g', options.warmStart, checked.m, checked.columns),
     report: reports.pop() ?? new Float64Array(reportLength),
     history: historyOf(options.history, options.settings.maxIterations),
   }
   const { control } = options
-  return { problem: checked, options, kernels: kernels(options.backend), job, control, start }
+  return { problem: checked, options, kernels: kernels(options.backend), job, uses, control, start }
 }
 
-/** The preparation of a problem that has scales, null for others. */
-function scalesOf(method: Method, { problem, options, kernels, job }: Prepared): Program<Multiscale> | null {
-  if (method !== 'sinkhorn' || options.multiscale === false || options.warmStart !== undefined) return null
-  return hasScales(problem.reduced) ? multiscale(kernels, problem.reduced, job.settings) : null
+/** The preparation of a problem between points that are to be in order, null for others. */
+function orderOf({ problem, kernels, job, uses }: Prepared): Program<OrderedClouds> | null {
+  if (!uses.multiscale && !uses.truncation) return null
+  return orderClouds(kernels, problem.reduced, job.settings, job, uses.multiscale)
 }
 
 /** Takes the result back to the caller's order. */
-function leaveScales({ rows, columns, f, g, passes }: Multiscale, job: SolveJob): void {
+function leaveOrder({ rows, columns, f, g, passes }: OrderedClouds, job: SolveJob): void {
   scatter(f, rows, job.f)
   scatter(g, columns, job.g)
   job.report[reportField.passes] += Math.ceil(passes)
@@ -67,16 +73,16 @@ export async function solve(
   problem: TransportProblem,
   options: CheckedOptions,
 ): Promise<TransportSolution> {
-  const prepared = prepare(problem, options)
+  const prepared = prepare(method, problem, options)
   const { job, control } = prepared
-  const program = scalesOf(method, prepared)
+  const program = orderOf(prepared)
   if (program === null) {
     await prepared.kernels.transport[method].run(job, control)
   } else {
-    const scales = await runProgram(program, { ...control, onProgress: undefined })
-    const ordered = { ...job, problem: scales.problem, f: scales.f, g: scales.g }
+    const clouds = await runProgram(program, { ...control, onProgress: undefined })
+    const ordered = { ...job, problem: clouds.problem, f: clouds.f, g: clouds.g }
     await prepared.kernels.transport[method].run(ordered, remaining(control, prepared.start))
-    leaveScales(scales, job)
+    leaveOrder(clouds, job)
   }
   checkKept(prepared.problem.full)
   const { f, g } = expand(prepared.problem, job.f, job.g)
@@ -89,16 +95,16 @@ export async function solve(
 
 /** Runs a solver kernel here and now. */
 export function solveSync(method: Method, problem: TransportProblem, options: CheckedOptions): TransportSolution {
-  const prepared = prepare(problem, options)
+  const prepared = prepare(method, problem, options)
   const { job, control } = prepared
-  const program = scalesOf(method, prepared)
+  const program = orderOf(prepared)
   if (program === null) {
     prepared.kernels.transport[method].runSync(job, control)
   } else {
-    const scales = runProgramSync(program, control)
-    const ordered = { ...job, problem: scales.problem, f: scales.f, g: scales.g }
+    const clouds = runProgramSync(program, control)
+    const ordered = { ...job, problem: clouds.problem, f: clouds.f, g: clouds.g }
     prepared.kernels.transport[method].runSync(ordered, remaining(control, prepared.start))
-    leaveScales(scales, job)
+    leaveOrder(clouds, job)
   }
   const { f, g } = expand(prepared.problem, job.f, job.g)
   for (const transform of missingPotentials(prepared.problem, f, g, options.settings.threads)) {
@@ -123,6 +129,7 @@ export async function solveBatch(
     warmStart: options.warmStart,
     history: options.history || undefined,
     multiscale: options.multiscale || undefined,
+    truncation: options.truncation || undefined,
   }
   for (const [name, given] of Object.entries(single)) {
     if (given === undefined) continue
@@ -257,6 +264,7 @@ function makeSolution(
     report,
     certificate,
     newton,
+    truncated: method === 'sinkhorn' && problem.reduced.metric !== 'dense',
     history,
     elapsed,
     backend,

@@ -50,7 +50,7 @@ inline transport::Options readLimits(const double* p) {
 }
 
 // The fields of every solver's report, as `reportField` in lib/backend/kernels.ts counts them.
-constexpr size_t kReportLength = 10;
+constexpr size_t kReportLength = 11;
 inline void writeReport(const transport::Report& report, size_t historyCount, double* out) {
   const double fields[kReportLength] = {static_cast<double>(report.status),
                                         report.iterations,
@@ -61,7 +61,8 @@ inline void writeReport(const transport::Report& report, size_t historyCount, do
                                         report.regularizedValue,
                                         report.primal,
                                         report.dual,
-                                        static_cast<double>(historyCount)};
+                                        static_cast<double>(historyCount),
+                                        report.skipped};
   std::copy(std::begin(fields), std::end(fields), out);
 }
 

@@ -30,6 +30,7 @@ enum Parameter : size_t {
   kSinkhornIterations,
   kSparsity,
   kAnderson,
+  kTruncated,
   kTranspose = kTolerance,
   kThreshold = kTolerance,
 };
@@ -42,6 +43,7 @@ Options readOptions(const double* p) {
   options.sinkhornIterations = p[kSinkhornIterations];
   options.sparsity = p[kSparsity];
   options.anderson = p[kAnderson] != 0;
+  options.truncated = p[kTruncated] != 0;
   return options;
 }
 
@@ -199,6 +201,19 @@ Napi::Value sparsePlan(const Napi::CallbackInfo& info) {
   });
 }
 
+// (float32, threads, repetitions): nanoseconds per entry and thread
+Napi::Value exponentialLimit(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    Monitor monitor;
+    Team team(info[1].As<Napi::Number>().Uint32Value(), monitor);
+    const int repetitions = info[2].As<Napi::Number>().Int32Value();
+    return Napi::Number::New(env, info[0].As<Napi::Boolean>().Value()
+                                      ? transport::exponentialLimit<float>(team, repetitions)
+                                      : transport::exponentialLimit<double>(team, repetitions));
+  });
+}
+
 // (matrix, n, m, threads, repetitions): milliseconds of the fastest plain read
 Napi::Value streamRead(const Napi::CallbackInfo& info) {
   const Floats data = floats(info[0]);
@@ -226,6 +241,7 @@ void exportTransport(Napi::Env env, Napi::Object exports) {
   add("transform", transform);
   add("sparsePlan", sparsePlan);
   add("streamRead", streamRead);
+  add("exponentialLimit", exponentialLimit);
   exportLine(env, room);
   exportAssignment(env, room);
   exportTransportDerivatives(env, room);

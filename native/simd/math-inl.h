@@ -3,6 +3,7 @@
 //   Exp(d, x)   NaN -> NaN; above the largest number -> +inf. Results are never subnormal: those under
 //   2^-1021.5
 //               (float32: 2^-125.5), that is x < -708.05 (-86.99), are 0. Exp(0) is 1 exactly.
+//   Exp2(d, x)  2^x, the same otherwise
 //   Log(d, x)   0 -> -inf; +inf -> +inf; negative -> NaN; NaN -> NaN. Subnormal arguments are right.
 //
 // exp x = 2^k exp r with k the nearest integer to x / log 2; log x = k log 2 + log m with m near 1. The
@@ -86,6 +87,7 @@ struct ExpConstants<double> {
   static constexpr int kMantissaBits = 52;
   static constexpr double kLowest = -708.5;  // rounds to k = -1022
   static constexpr double kHighest = 709.9;  // rounds to k = 1024, over the largest number
+  static constexpr double kLowest2 = -1022, kHighest2 = 1024;
   static constexpr double kRound =
       0x1.8p52 + 1022;  // adding it rounds to integer and leaves k + 1022 in the low bits
   // (exp r - 1 - r) / r^2, |r| <= log 2 / 2; error of exp 2^-57.9.
@@ -100,10 +102,26 @@ struct ExpConstants<float> {
   static constexpr int kMantissaBits = 23;
   static constexpr float kLowest = -87.3f;
   static constexpr float kHighest = 88.9f;
+  static constexpr float kLowest2 = -126, kHighest2 = 128;
   static constexpr float kRound = 0x1.8p23f + 126;
   // As above; error of exp 2^-28.3.
   static constexpr float kPolynomial[5] = {0.49999994f, 0.166665196f, 0.0416683927f, 0.00836878084f,
                                            0.00138144672f};
+};
+
+// 2^(r+1) in powers of r, from the polynomial of exp.
+template <typename T>
+struct Exp2Polynomial {
+  static constexpr size_t kCount = sizeof(ExpConstants<T>::kPolynomial) / sizeof(T) + 2;
+  T c[kCount];
+  constexpr Exp2Polynomial() : c() {
+    constexpr double kLn2 = 0.69314718055994531;
+    c[0] = 2;
+    c[1] = static_cast<T>(2 * kLn2);
+    double power = 2 * kLn2 * kLn2;
+    for (size_t i = 2; i < kCount; i++, power *= kLn2)
+      c[i] = static_cast<T>(ExpConstants<T>::kPolynomial[i - 2] * power);
+  }
 };
 
 template <typename T>
@@ -198,6 +216,21 @@ HWY_INLINE V Exp(D d, V x) {
   const V scale = hn::BitCast(d, hn::ShiftLeft<C::kMantissaBits>(hn::BitCast(du, rounded)));
   const V half = hn::MulAdd(expm1, scale, scale);
   return hn::Add(half, half);
+}
+
+// As Exp, with 2 for its base; results under 2^-1021.5 (2^-125.5) are 0.
+template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
+HWY_INLINE V Exp2(D d, V x) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  using T = hn::TFromD<D>;
+  using C = math::ExpConstants<T>;
+  static constexpr math::Exp2Polynomial<T> kTwice;
+  const hn::RebindToUnsigned<D> du;
+  x = math::NotAbove(d, math::NotBelow(d, x, C::kLowest2), C::kHighest2);
+  const V rounded = hn::Add(x, hn::Set(d, C::kRound));
+  const V r = hn::Sub(x, hn::Sub(rounded, hn::Set(d, C::kRound)));
+  const V scale = hn::BitCast(d, hn::ShiftLeft<C::kMantissaBits>(hn::BitCast(du, rounded)));  // 2^(k-1)
+  return hn::Mul(math::Polynomial(d, r, hn::Mul(r, r), kTwice.c), scale);
 }
 
 template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>

@@ -37,6 +37,12 @@ struct ExpOf {
     return Exp(d, x);
   }
 };
+struct Exp2Of {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return Exp2(d, x);
+  }
+};
 struct LogOf {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x) const {
@@ -46,6 +52,8 @@ struct LogOf {
 
 void ExpArray64(const double* x, double* y, size_t n) { Map(x, y, n, ExpOf()); }
 void ExpArray32(const float* x, float* y, size_t n) { Map(x, y, n, ExpOf()); }
+void Exp2Array64(const double* x, double* y, size_t n) { Map(x, y, n, Exp2Of()); }
+void Exp2Array32(const float* x, float* y, size_t n) { Map(x, y, n, Exp2Of()); }
 void LogArray64(const double* x, double* y, size_t n) { Map(x, y, n, LogOf()); }
 void LogArray32(const float* x, float* y, size_t n) { Map(x, y, n, LogOf()); }
 
@@ -58,11 +66,15 @@ namespace extrema {
 
 EXTREMA_EXPORT(ExpArray64);
 EXTREMA_EXPORT(ExpArray32);
+EXTREMA_EXPORT(Exp2Array64);
+EXTREMA_EXPORT(Exp2Array32);
 EXTREMA_EXPORT(LogArray64);
 EXTREMA_EXPORT(LogArray32);
 
 void expArray(const double* x, double* y, size_t n) { EXTREMA_DISPATCH(ExpArray64)(x, y, n); }
 void expArray(const float* x, float* y, size_t n) { EXTREMA_DISPATCH(ExpArray32)(x, y, n); }
+void exp2Array(const double* x, double* y, size_t n) { EXTREMA_DISPATCH(Exp2Array64)(x, y, n); }
+void exp2Array(const float* x, float* y, size_t n) { EXTREMA_DISPATCH(Exp2Array32)(x, y, n); }
 void logArray(const double* x, double* y, size_t n) { EXTREMA_DISPATCH(LogArray64)(x, y, n); }
 void logArray(const float* x, float* y, size_t n) { EXTREMA_DISPATCH(LogArray32)(x, y, n); }
 

@@ -11,6 +11,10 @@ namespace extrema {
 void expArray(const double* x, double* y, size_t n);
 void expArray(const float* x, float* y, size_t n);
 
+/// y[i] = 2^x[i], otherwise as expArray.
+void exp2Array(const double* x, double* y, size_t n);
+void exp2Array(const float* x, float* y, size_t n);
+
 /// y[i] = log(x[i]) for i < n, within 2 ulp. x and y as in expArray. 0 gives -inf, negative numbers NaN.
 void logArray(const double* x, double* y, size_t n);
 void logArray(const float* x, float* y, size_t n);

@@ -129,6 +129,21 @@ Points<T> expPoints() {
 }
 
 template <typename T>
+Points<T> exp2Points(const Points<T>& ofExp) {
+  using Limits = std::numeric_limits<T>;
+  Points<T> p;
+  for (T x : ofExp.x) p.x.push_back(static_cast<T>(x / std::log(2.0L)));
+  for (int k = Limits::min_exponent; k < Limits::max_exponent; ++k) {
+    around(p.x, static_cast<T>(k), 2);
+    around(p.x, static_cast<T>(k + 0.5), 2);
+  }
+  const auto tooLarge = [](T x) { return std::exp2(static_cast<long double>(x)) > Limits::max(); };
+  p.x.erase(std::remove_if(p.x.begin(), p.x.end(), tooLarge), p.x.end());
+  for (T x : p.x) p.truth.push_back(std::exp2(static_cast<long double>(x)));
+  return p;
+}
+
+template <typename T>
 Points<T> logPoints() {
   using Limits = std::numeric_limits<T>;
   std::mt19937_64 random(2);
@@ -199,6 +214,13 @@ void specials(T oddNan) {
   }
   for (T x : {T(0), T(-0.0), Limits::min(), -Limits::denorm_min()}) special<T>("exp", expArray, x, T(1));
   for (T x : {nan, -nan, oddNan, -oddNan}) special<T>("exp", expArray, x, nan);
+
+  for (T x : {T(Limits::max_exponent), T(1025), T(1e9), Limits::max(), inf})
+    special<T>("exp2", exp2Array, x, inf);
+  for (T x : {T(Limits::min_exponent - 1), T(-1023), T(-1075), T(-1e30), Limits::lowest(), -inf})
+    special<T>("exp2", exp2Array, x, T(0));
+  for (T x : {T(0), T(-0.0)}) special<T>("exp2", exp2Array, x, T(1));
+  for (T x : {nan, -nan, oddNan, -oddNan}) special<T>("exp2", exp2Array, x, nan);
 
   special<T>("log", logArray, T(1), T(0));
   special<T>("log", logArray, T(0), -inf);
@@ -334,18 +356,24 @@ int main() {
 
   const Points<double> exp64 = expPoints<double>(), log64 = logPoints<double>();
   const Points<float> exp32 = expPoints<float>(), log32 = logPoints<float>();
+  const Points<double> power64 = exp2Points(exp64);
+  const Points<float> power32 = exp2Points(exp32);
   const long double flushed64 = std::exp2(-1021.5L), flushed32 = std::exp2(-125.5L);
   for (int t = 0; t < simd::kTargetCount; ++t) {
     if (!simd::targetAvailable(static_cast<simd::Target>(t))) continue;
     simd::selectTarget(static_cast<simd::Target>(t));
     compare<double>("exp", expArray, exp64, flushed64);
     compare<float>("exp", expArray, exp32, flushed32);
+    compare<double>("exp2", exp2Array, power64, flushed64);
+    compare<float>("exp2", exp2Array, power32, flushed32);
     compare<double>("log", logArray, log64, 0);
     compare<float>("log", logArray, log32, 0);
     specials<double>(fromBits<double>(UINT64_C(0x7FF8000000000ABC)));
     specials<float>(fromBits<float>(UINT32_C(0x7FC00ABC)));
     tails<double>("exp64", expArray);
     tails<float>("exp32", expArray);
+    tails<double>("exp2-64", exp2Array);
+    tails<float>("exp2-32", exp2Array);
     tails<double>("log64", logArray);
     tails<float>("log32", logArray);
   }

@@ -32,7 +32,6 @@ int LogSweep<T>::run(Team& team, const Geometry<T>& geometry, Workspace<T>& work
   constexpr double kLeast = sizeof(T) == 8 ? 1e-280 : 1e-30, kMost = sizeof(T) == 8 ? 1e280 : 1e30;
   const size_t n = problem.n, m = problem.m;
   const double epsilon = problem.epsilon;
-  int passes = 1;
   PlanPass pass;
   pass.epsilon = epsilon;
   pass.f = f;
@@ -46,7 +45,12 @@ int LogSweep<T>::run(Team& team, const Geometry<T>& geometry, Workspace<T>& work
   pass.store = store;
   pass.storePitch = storePitch;
   pass.storeFloat = storeFloat;
-  planPass(team, geometry, workspace, pass);
+  int passes = 1;
+  if (cloud != nullptr) {
+    passes = cloud->run(team, workspace, pass);
+  } else {
+    planPass(team, geometry, workspace, pass);
+  }
   if (team.monitor().cancelled()) return passes;
   stored = store != nullptr;
 
@@ -216,11 +220,15 @@ class StabilizedKernel {
 template <class T>
 class StreamedKernel {
  public:
-  StreamedKernel(Context& context)
+  StreamedKernel(Context& context, bool truncated)
       : context_(context),
         geometry_(context.problem),
         workspace_(geometry_, context.team.size()),
-        sweep_(context.problem.n, context.problem.m) {}
+        sweep_(context.problem.n, context.problem.m) {
+    if (!CloudSweep<T>::fits(geometry_, context.problem.epsilon)) return;
+    cloud_.emplace(context.problem, geometry_, workspace_, truncated);
+    sweep_.cloud = &*cloud_;
+  }
 
   int iterate(double* f, double* g) {
     const int passes = sweep_.run(context_.team, geometry_, workspace_, context_.problem, f, g);
@@ -235,6 +243,8 @@ class StreamedKernel {
   }
   void moveTo(double*, double* beta, const double* g) { std::copy_n(g, context_.problem.m, beta); }
 
+  double skipped() const { return cloud_ ? cloud_->skipped() : 0; }
+
   double error = 0, columnError = 0;
 
  private:
@@ -242,6 +252,7 @@ class StreamedKernel {
   Geometry<T> geometry_;
   Workspace<T> workspace_;
   LogSweep<T> sweep_;
+  std::optional<CloudSweep<T>> cloud_;
 };
 
 // Tells slow progress from the floor of the arithmetic: Sinkhorn's row error never grows but by rounding.
@@ -337,11 +348,13 @@ void sinkhorn(const Problem& problem, const Options& options, double* f, double*
       iterate(context, kernel, options, f, g, report, history);
     }
   } else if (options.float32) {
-    StreamedKernel<float> kernel(context);
+    StreamedKernel<float> kernel(context, options.truncated);
     iterate(context, kernel, options, f, g, report, history);
+    report.skipped = kernel.skipped();
   } else {
-    StreamedKernel<double> kernel(context);
+    StreamedKernel<double> kernel(context, options.truncated);
     iterate(context, kernel, options, f, g, report, history);
+    report.skipped = kernel.skipped();
   }
   if (options.certificate && !monitor.cancelled()) certify(context, f, g, report);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "transport/cloud-sweep.h"
 #include "transport/passes.h"
 
 namespace extrema::transport {
@@ -10,7 +11,8 @@ struct Options {
   unsigned threads = 1;
   bool float32 = false;
   bool certificate = true;
-  bool anderson = false;  // sinkhorn: accelerated
+  bool anderson = false;   // sinkhorn: accelerated
+  bool truncated = false;  // sinkhorn between points: pairs of blocks without mass are left out
   // sinkhornNewtonSparse, the paper's form
   bool paper = false;
   double sinkhornIterations = 20;  // N1
@@ -28,6 +30,7 @@ struct Report {
   double value = 0;          // <C, P>
   double regularizedValue = 0;
   double primal = 0, dual = 0;  // dual <= OT <= primal
+  double skipped = 0;           // share of the entries of all passes that were left out
 };
 
 // The marginal error after each iteration, where the caller wants it.
@@ -84,6 +87,8 @@ class LogSweep {
   size_t storePitch = 0;
   bool storeFloat = false;
   bool stored = false;
+  // Optional: makes the pass in place of planPass.
+  CloudSweep<T>* cloud = nullptr;
 
   double error = 0;
   double columnError = 0;  // sum |P^T 1 - b| between the two updates

@@ -13,7 +13,7 @@ import { nativeRelaxedTransport } from './transport-relaxed.js'
 import { nativeSparsity } from './transport-sparsity.js'
 
 /** The same for all calls: the binding reads it before it returns, and allocating costs more than a small solve. */
-const parameterSpace = new Float64Array(14)
+const parameterSpace = new Float64Array(15)
 
 /** The numbers of a call, laid out as native/binding/transport.cc reads them. */
 function parameters(cost: CostData | undefined, settings: Partial<SolveSettings>, threads: number): Float64Array {
@@ -32,6 +32,7 @@ function parameters(cost: CostData | undefined, settings: Partial<SolveSettings>
   p[11] = settings.sinkhornIterations ?? 0
   p[12] = settings.sparsity ?? 0
   p[13] = settings.anderson ? 1 : 0
+  p[14] = settings.truncated ? 1 : 0
   return p
 }
 

@@ -25,6 +25,8 @@ export class Report {
   /** dual <= OT <= primal */
   primal = 0
   dual = 0
+  /** Share of the entries of all passes that were left out. */
+  skipped = 0
   private historyLength = 0
 
   constructor(private readonly history: Float64Array | null) {}

@@ -1,5 +1,6 @@
 import type { TransportProblemData } from '../../kernels.js'
 import type { Watch, Work } from '../work.js'
+import type { CloudSweep } from './cloud-sweep.js'
 import { rescueColumns } from './column-rescue.js'
 import type { CostRows } from './cost.js'
 import { leastSum, mostSum, PlanPass, planPass } from './plan-pass.js'
@@ -27,7 +28,12 @@ export class LogSweep {
   private readonly columnLeast: Float64Array
   private readonly rows: Float64Array
 
-  constructor(n: number, m: number) {
+  /** `cloud`: makes the pass in place of `planPass`. */
+  constructor(
+    n: number,
+    m: number,
+    private readonly cloud: CloudSweep | null = null,
+  ) {
     this.shift = new Float64Array(n)
     this.rowScale = new Float64Array(n)
     this.columnScale = new Float64Array(m)
@@ -55,7 +61,9 @@ export class LogSweep {
     pass.rowSum = rowSum
     pass.columnSum = columnSum
     pass.store = this.store
-    yield* planPass(cost, pass, monitor)
+    let passes = 1
+    if (this.cloud !== null) passes = yield* this.cloud.run(pass, monitor)
+    else yield* planPass(cost, pass, monitor)
     this.stored = this.store !== null
 
     for (let i = 0; i < f.length; i++) {
@@ -71,7 +79,7 @@ export class LogSweep {
       columnScale[j] = b[j] / columnSum[j]
       g[j] += epsilon * Math.log(columnScale[j])
     }
-    return 1 + rescue
+    return passes + rescue
   }
 }
 

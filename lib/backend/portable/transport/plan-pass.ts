@@ -90,7 +90,7 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
     } else if (scaling === 'sinkhorn' || scaling === 'relaxed') {
       let moved = 0
       if (!(sum > leastSum && sum < mostSum)) {
-        const rescued = -(yield* largestOfRow(cost, i, g, monitor))
+        const rescued = yield* rescuedPotential(cost, i, g, monitor)
         moved = rescued - f[i]
         sum = yield* formRow(cost, i, rescued, g, steps, p, at, monitor)
       }
@@ -130,7 +130,8 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
   }
 }
 
-function* largestOfRow(cost: CostRows, i: number, g: Float64Array, monitor: Watch): Work<number> {
+/** The potential of row i that puts its largest exponent at zero: its sum can neither be lost nor overflow. */
+export function* rescuedPotential(cost: CostRows, i: number, g: Float64Array, monitor: Watch): Work<number> {
   let most = Number.NEGATIVE_INFINITY
   for (let start = 0; start < cost.m; start += segmentLength) {
     const end = Math.min(start + segmentLength, cost.m)
@@ -138,11 +139,11 @@ function* largestOfRow(cost: CostRows, i: number, g: Float64Array, monitor: Watc
     most = Math.max(most, largest(cost.data, cost.offset, g, start, end))
     if (monitor.due()) yield
   }
-  return most
+  return -most
 }
 
 /** p_at+j = exp((f + g_j - C_ij) / epsilon); returns their sum. */
-function* formRow(
+export function* formRow(
   cost: CostRows,
   i: number,
   f: number,

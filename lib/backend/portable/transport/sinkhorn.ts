@@ -1,9 +1,11 @@
 import type { SolveJob } from '../../kernels.js'
 import type { Watch, Work } from '../work.js'
 import { certify, measure } from './certificate.js'
+import { CloudSweep } from './cloud-sweep.js'
 import { type Context, openContext, type Report, status } from './context.js'
 import { KernelSweep } from './kernel-sweep.js'
 import { LogSweep } from './log-sweep.js'
+import { PointCloudRows } from './point-cloud.js'
 import { SinkhornAcceleration } from './sinkhorn-acceleration.js'
 
 interface SinkhornKernel {
@@ -124,10 +126,18 @@ function addLogs(potential: Float64Array, epsilon: number, scaling: Float64Array
 class StreamedKernel implements SinkhornKernel {
   error = 0
   columnError = 0
+  private readonly cloud: CloudSweep | null
   private readonly logSweep: LogSweep
 
-  constructor({ problem }: Context) {
-    this.logSweep = new LogSweep(problem.n, problem.m)
+  constructor({ problem, settings, cost }: Context) {
+    this.cloud =
+      settings.truncated === true && cost instanceof PointCloudRows ? new CloudSweep(cost, problem.a, problem.b) : null
+    this.logSweep = new LogSweep(problem.n, problem.m, this.cloud)
+  }
+
+  /** Share of the entries that were left out. */
+  get skipped(): number {
+    return this.cloud?.skipped ?? 0
   }
 
   *iterate({ cost, problem, settings, f, g, monitor }: Context): Work<number> {
@@ -226,8 +236,13 @@ function* iterate(context: Context, kernel: SinkhornKernel): Work<void> {
 
 export function* sinkhorn(job: Omit<SolveJob, 'report'>, monitor: Watch): Work<Report> {
   const context = yield* openContext(job, monitor)
-  const kernel = job.problem.metric === 'dense' ? new StabilizedKernel(context) : new StreamedKernel(context)
-  yield* iterate(context, kernel)
+  if (job.problem.metric === 'dense') {
+    yield* iterate(context, new StabilizedKernel(context))
+  } else {
+    const kernel = new StreamedKernel(context)
+    yield* iterate(context, kernel)
+    context.report.skipped = kernel.skipped
+  }
   if (job.settings.certificate) yield* certify(context)
   return context.report
 }

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+
+#include "transport/passes.h"
+#include "transport/span-mask.h"
+
+namespace extrema::transport {
+
+// What a chunk of rows of a sweep reads. log2 P_ij = F_i + G_j - C_ij.
+template <class T>
+struct CloudView {
+  Metric metric;
+  size_t d, m, pitch;
+  T unit;          // of a cosine; x holds it as a factor
+  const T* x;      // n × d
+  const T* yT;     // d × pitch, zero padded
+  const T* F;      // n
+  const T* G;      // pitch, padded with what has no mass
+  double inverse;  // 1 / unit of the exponent: log2(e) / epsilon
+};
+
+// The pass of Sinkhorn's iteration between points, `Scaling::sinkhorn` of planPass. Points and potentials are
+// brought to the units of the exponent once, so that an entry is a difference, a square and a power of two
+// per coordinate and entry; four rows share the loads of the targets. With a mask, pairs of blocks without
+// mass are left out:
+//
+// The mask is that of the potentials before the sweep, so it has a margin of 1e-4: a row whose sum comes out
+// below that share of its weight has lost digits and is formed in full; if a column does, the sweep is made
+// again in full, and the next ones too, twice as many after each failure. So no sum lacks more than the share
+// 1e-12.
+template <class T>
+class CloudSweep {
+ public:
+  // Whether the entries of the problem are formed by coordinates, in numbers that T can hold.
+  static bool fits(const Geometry<T>& geometry, double epsilon);
+
+  CloudSweep(const Problem& problem, const Geometry<T>& geometry, const Workspace<T>& workspace,
+             bool truncated);
+
+  // As planPass with a, scale, shift, rowSum, columnSum. Returns the number of passes.
+  int run(Team& team, Workspace<T>& workspace, PlanPass& pass);
+
+  // Share of the entries of all passes so far that have been left out.
+  double skipped() const { return formed_ + left_ > 0 ? left_ / (formed_ + left_) : 0; }
+
+ private:
+  void sweep(Team& team, Workspace<T>& workspace, PlanPass& pass, const SpanMask* mask);
+  bool sound(const PlanPass& pass) const;
+
+  const Problem& problem_;
+  CloudView<T> view_;
+  Aligned<T> x_, yT_, F_, G_;
+  std::vector<Aligned<T>> rows_;  // four, per worker
+  std::unique_ptr<SpanMask> mask_;
+  std::vector<double> again_;  // entries formed in full after all, per chunk
+  double formed_ = 0, left_ = 0;
+  int pause_ = 0, longest_ = 1;
+};
+
+// Nanoseconds of exp2 and a fused multiplication and addition, per entry and thread, over numbers in the
+// first-level cache: no sweep over points can be faster.
+template <class T>
+double exponentialLimit(Team& team, int repetitions);
+
+}  // namespace extrema::transport
