@@ -17,6 +17,19 @@ export function sparseSamples(D: Float64Array, n: number, theta: number, rows: n
   return out
 }
 
+/** 1 - ‖WᵀD‖₄⁴ / N of W as it is, not orthogonal: 0 if and only if W is D up to order and signs. */
+export function relaxedError(W: ArrayLike<number>, D: Float64Array, n: number): number {
+  let sum = 0
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      let z = 0
+      for (let k = 0; k < n; k++) z += W[k * n + i] * D[k * n + j]
+      sum += z ** 4
+    }
+  }
+  return 1 - sum / n
+}
+
 /** The slope of log(running minimum of the gap) over log t, from step `first` on: G has full rank then. */
 export function slope(gaps: Float64Array, first: number): number {
   const [xs, ys]: number[][] = [[], []]

@@ -86,37 +86,44 @@ function part(samples: Samples, begin: number, n: number): Samples {
   return { ...samples, data: samples.data.slice(begin * n, samples.rows * n), rows: samples.rows - begin }
 }
 
-/** Abort and time while a stream lets us wait. */
+/** Abort and time while a stream lets us wait. Each wait has a promise of its own: a lasting one would keep them all. */
 class Ending {
-  private readonly promise: Promise<'time-limit'>
   private timer: NodeJS.Timeout | undefined
-  private onAbort: (() => void) | undefined
+  private readonly onAbort: () => void
+  private isOver = false
+  private resolve: ((ended: 'time-limit') => void) | undefined
+  private reject: ((reason: unknown) => void) | undefined
 
   constructor(private readonly control: Control) {
     const { signal, timeLimit } = control
-    this.promise = new Promise((resolve, reject) => {
-      if (timeLimit < Number.POSITIVE_INFINITY) {
-        this.timer = setTimeout(() => resolve('time-limit'), Math.min(timeLimit, 2 ** 31 - 1))
-      }
-      this.onAbort = () => reject(signal?.reason)
-      signal?.addEventListener('abort', this.onAbort)
-    })
-    // Whoever waits gets it; nobody may.
-    this.promise.catch(() => {})
+    if (timeLimit < Number.POSITIVE_INFINITY) {
+      this.timer = setTimeout(
+        () => {
+          this.isOver = true
+          this.resolve?.('time-limit')
+        },
+        Math.min(timeLimit, 2 ** 31 - 1),
+      )
+    }
+    this.onAbort = () => this.reject?.(signal?.reason)
+    signal?.addEventListener('abort', this.onAbort)
   }
 
   async orNext(
     iterator: AsyncIterator<SampleBatch> | Iterator<SampleBatch>,
   ): Promise<'time-limit' | IteratorResult<SampleBatch>> {
     this.control.signal?.throwIfAborted()
-    const next = Promise.resolve(iterator.next())
-    next.catch(() => {})
-    return Promise.race([this.promise, next])
+    if (this.isOver) return 'time-limit'
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+      Promise.resolve(iterator.next()).then(resolve, reject)
+    })
   }
 
   close(): void {
     clearTimeout(this.timer)
-    if (this.onAbort !== undefined) this.control.signal?.removeEventListener('abort', this.onAbort)
+    this.control.signal?.removeEventListener('abort', this.onAbort)
   }
 }
 
