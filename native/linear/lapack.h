@@ -30,16 +30,6 @@ void dsteqr_(const char* vectors, const int* n, double* d, double* e, double* z,
              int* info, size_t);
 void dlaed1_(const int* n, double* d, double* q, const int* ldq, int* order, double* rho, const int* cut,
              double* work, int* iwork, int* info);
-void dlaed2_(int* k, const int* n, const int* cut, double* d, double* q, const int* ldq, int* order,
-             double* rho, double* z, double* lambda, double* w, double* q2, int* index, int* compressed,
-             int* deflated, int* types, int* info);
-void dlaed3_(const int* k, const int* n, const int* cut, double* d, double* q, const int* ldq,
-             const double* rho, double* lambda, const double* q2, const int* index, const int* types,
-             double* w, double* s, int* info);
-void dlaed4_(const int* n, const int* i, const double* d, const double* z, double* delta, const double* rho,
-             double* lambda, int* info);
-void dlamrg_(const int* first, const int* second, const double* a, const int* step1, const int* step2,
-             int* index);
 void dbdsdc_(const char* uplo, const char* vectors, const int* n, double* d, double* e, double* u,
              const int* ldu, double* vt, const int* ldvt, double* q, int* iq, double* work, int* iwork,
              int* info, size_t, size_t);

@@ -17,7 +17,6 @@
 #include "linear/panels.h"
 #include "linear/reflectors.h"
 #include "linear/signs.h"
-#include "linear/tridiagonal-merge.h"
 
 namespace extrema::dense {
 
@@ -133,7 +132,7 @@ void tridiagonalize(Team& team, double* a, size_t n, double* d, double* e, doubl
 // Eigenpairs of T by divide and conquer (LAPACK's dlaed0): T is torn into blocks, whose eigenpairs dlaed1
 // merges two by two.
 void divideAndConquer(Team& team, size_t n, double* d, double* e, double* q, std::vector<int>& order) {
-  constexpr size_t kLeaf = 32, kLastMerges = 4, kTeamMerge = 128;
+  constexpr size_t kLeaf = 32;
   std::vector<size_t> cuts{0, n};
   // Halved until small: the parts of one level differ by one row at most.
   while (cuts.size() > 1) {
@@ -173,23 +172,14 @@ void divideAndConquer(Team& team, size_t n, double* d, double* e, double* q, std
   check();
   while (cuts.size() > 2 && !team.monitor().cancelled()) {
     const size_t merges = (cuts.size() - 1) / 2;
-    if (merges <= kLastMerges && n >= kTeamMerge) {
-      // Few and large: all threads on each.
-      for (size_t merge = 0; merge < merges; merge++) {
-        const size_t from = cuts[2 * merge], middle = cuts[2 * merge + 1], to = cuts[2 * merge + 2];
-        failed[merge] = mergeEigen(team, to - from, middle - from, e[middle - 1], d + from,
-                                   q + from * n + from, n, order.data() + from);
-      }
-    } else {
-      team.run(static_cast<uint32_t>(merges), [&](uint32_t merge, unsigned) {
-        const size_t from = cuts[2 * merge], middle = cuts[2 * merge + 1], to = cuts[2 * merge + 2];
-        const int size = static_cast<int>(to - from), cut = static_cast<int>(middle - from);
-        double rho = e[middle - 1];
-        // Room size^2 + 4 size from where the earlier merges end: their squares are within from * n.
-        dlaed1_(&size, d + from, q + from * n + from, &pitch, order.data() + from, &rho, &cut,
-                work.data() + from * n + 4 * from, integers.data() + 4 * from, &failed[merge]);
-      });
-    }
+    team.run(static_cast<uint32_t>(merges), [&](uint32_t merge, unsigned) {
+      const size_t from = cuts[2 * merge], middle = cuts[2 * merge + 1], to = cuts[2 * merge + 2];
+      const int size = static_cast<int>(to - from), cut = static_cast<int>(middle - from);
+      double rho = e[middle - 1];
+      // Room size^2 + 4 size from where the earlier merges end: their squares are within from * n.
+      dlaed1_(&size, d + from, q + from * n + from, &pitch, order.data() + from, &rho, &cut,
+              work.data() + from * n + 4 * from, integers.data() + 4 * from, &failed[merge]);
+    });
     check();
     std::vector<size_t> coarser;
     for (size_t i = 0; i < cuts.size(); i += 2) coarser.push_back(cuts[i]);

@@ -117,6 +117,7 @@ describe('linear: preconditioners on stencils', () => {
         expectError(
           () => conjugateGradientSync({ matrix: negative, b: normals(9, 2), preconditioner: { kind } }, { backend }),
           'ERR_NOT_POSITIVE',
+          /^matrix/,
         )
       }
     })
