@@ -58,9 +58,4 @@ class CloudSweep {
   int pause_ = 0, longest_ = 1;
 };
 
-// Nanoseconds of exp2 and a fused multiplication and addition, per entry and thread, over numbers in the
-// first-level cache: no sweep over points can be faster.
-template <class T>
-double exponentialLimit(Team& team, int repetitions);
-
 }  // namespace extrema::transport
