@@ -16,10 +16,10 @@ export function checkpoint<X, Y>(f: (x: X) => Y): (x: X) => Y {
     const trace = topTrace('checkpoint', inputs.leaves)
     if (!(trace instanceof TapeTrace)) return f(x)
     const below = inputs.leaves.map((leaf) => trace.lower(leaf))
-    const outputs = flatten('f(x)', f(unflatten(inputs.structure, below) as X))
+    const outputs = flatten('value', f(unflatten(inputs.structure, below) as X))
     for (const output of outputs.leaves) if (output.level >= trace.level) refuseClosure(output)
     const restarted = (leaves: Tensor[]): Tensor[] =>
-      flatten('f(x)', f(unflatten(inputs.structure, leaves) as X)).leaves
+      flatten('value', f(unflatten(inputs.structure, leaves) as X)).leaves
     const rule: Rule = {
       name: 'checkpoint',
       pull(cotangents) {

@@ -22,7 +22,7 @@ export function record<X, Y>(name: string, f: (x: X) => Y, x: X): Tape {
   const trace = new TapeTrace()
   return trace.run(() => {
     const traced = flat.leaves.map((leaf) => trace.argument(leaf))
-    const outputs = flatten('f(x)', f(unflatten(flat.structure, traced) as X))
+    const outputs = flatten('value', f(unflatten(flat.structure, traced) as X))
     return {
       trace,
       leaves: traced.map(({ node }) => node),

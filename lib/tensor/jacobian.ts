@@ -17,7 +17,7 @@ export function jacfwd<X, Y>(f: (x: X) => Y): (x: X) => Jacobian<X, Y> {
   return (x) => {
     const { value, jvp } = linearize(f, x)
     const inputs = flatten('x', x)
-    const outputs = flatten('f(x)', value)
+    const outputs = flatten('value', value)
     const blocks = inputs.leaves.map((leaf, i) => {
       const columns = Array.from({ length: leaf.size }, (_, k) => {
         const v = inputs.leaves.map((other, j) => (i === j ? unit(leaf, k) : zerosLike(other)))
@@ -39,7 +39,7 @@ export function jacrev<X, Y>(f: (x: X) => Y): (x: X) => Jacobian<X, Y> {
   return (x) => {
     const { value, vjp } = linearize(f, x)
     const inputs = flatten('x', x)
-    const outputs = flatten('f(x)', value)
+    const outputs = flatten('value', value)
     const blocks = outputs.leaves.map((leaf, o) => {
       const rows = Array.from({ length: leaf.size }, (_, k) => {
         const u = outputs.leaves.map((other, j) => (o === j ? unit(leaf, k) : zerosLike(other)))

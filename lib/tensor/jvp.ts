@@ -17,7 +17,7 @@ export function jvp<X, Y>(f: (x: X) => Y, x: X, v: X): Jvp<Y> {
   const trace = new JvpTrace()
   return trace.run(() => {
     const traced = flat.leaves.map((leaf, i) => trace.lift(leaf, tangents[i]))
-    const outputs = flatten('f(x)', f(unflatten(flat.structure, traced) as X))
+    const outputs = flatten('value', f(unflatten(flat.structure, traced) as X))
     const moved = outputs.leaves.map((output) => trace.tangent(output) ?? zerosLike(output))
     return {
       value: unflatten(

@@ -74,7 +74,8 @@ const transposePrimitive: Primitive<readonly number[]> = {
 
 /** The axes in another order; reversed by default. */
 export function transpose(x: Tensor, order?: readonly number[]): Tensor {
-  const full = order ?? checkTensor('transpose', x).shape.map((_, axis) => x.rank - 1 - axis)
+  checkTensor('transpose', x)
+  const full = order ?? x.shape.map((_, axis) => x.rank - 1 - axis)
   const positive = full.map((axis) => checkAxis('transpose', axis, x.rank))
   if (new Set(positive).size !== x.rank) {
     const expected = `each of the ${x.rank} axes of ${shapeText(x.shape)} once`

@@ -40,7 +40,7 @@ export function checkDerivatives(
   f: Operation,
   x: readonly Tensor[],
   next: () => number,
-  { step = 2e-3, tolerance = 1e-7, second = true }: { step?: number; tolerance?: number; second?: boolean } = {},
+  { step = 5e-5, tolerance = 1e-7, second = true }: { step?: number; tolerance?: number; second?: boolean } = {},
 ): void {
   const all = (leaves: Tensor[]): Tensor => f(...leaves)
   const start = [...x]

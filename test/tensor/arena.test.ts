@@ -41,8 +41,8 @@ describe('withArena', () => {
         t.withArena(() => {
           for (let k = 0; k < 5; k++) t.zeros([100])
         })
-        expect(kept.a[0].data[99]).to.equal(Math.E)
-        expect(kept.b.data[19]).to.equal(Math.E)
+        expect(kept.a[0].data[99]).to.be.closeTo(Math.E, 1e-15)
+        expect(kept.b.data[19]).to.be.closeTo(Math.E, 1e-15)
         expect(kept.n).to.equal(3)
       }),
     )

@@ -12,7 +12,7 @@ export function walkPairs(
   if (total === 0) return
   const rank = plan[0]
   if (rank === 0) {
-    body(0, 0, 0, 0, 0, 1)
+    body(0, plan[1], 0, 0, 0, 1)
     return
   }
   const sizes = plan.slice(2, 2 + rank)
