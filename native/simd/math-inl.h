@@ -109,18 +109,17 @@ struct ExpConstants<float> {
                                            0.00138144672f};
 };
 
-// 2^(r+1) in powers of r, from the polynomial of exp.
+// (2^(r+1) - 2) / r in powers of r, from the polynomial of exp.
 template <typename T>
 struct Exp2Polynomial {
-  static constexpr size_t kCount = sizeof(ExpConstants<T>::kPolynomial) / sizeof(T) + 2;
+  static constexpr size_t kCount = sizeof(ExpConstants<T>::kPolynomial) / sizeof(T) + 1;
   T c[kCount];
   constexpr Exp2Polynomial() : c() {
     constexpr double kLn2 = 0.69314718055994531;
-    c[0] = 2;
-    c[1] = static_cast<T>(2 * kLn2);
+    c[0] = static_cast<T>(2 * kLn2);
     double power = 2 * kLn2 * kLn2;
-    for (size_t i = 2; i < kCount; i++, power *= kLn2)
-      c[i] = static_cast<T>(ExpConstants<T>::kPolynomial[i - 2] * power);
+    for (size_t i = 1; i < kCount; i++, power *= kLn2)
+      c[i] = static_cast<T>(ExpConstants<T>::kPolynomial[i - 1] * power);
   }
 };
 
@@ -224,13 +223,15 @@ HWY_INLINE V Exp2(D d, V x) {
   namespace hn = hwy::HWY_NAMESPACE;
   using T = hn::TFromD<D>;
   using C = math::ExpConstants<T>;
-  static constexpr math::Exp2Polynomial<T> kTwice;
+  static constexpr math::Exp2Polynomial<T> kSlope;
   const hn::RebindToUnsigned<D> du;
   x = math::NotAbove(d, math::NotBelow(d, x, C::kLowest2), C::kHighest2);
   const V rounded = hn::Add(x, hn::Set(d, C::kRound));
   const V r = hn::Sub(x, hn::Sub(rounded, hn::Set(d, C::kRound)));
   const V scale = hn::BitCast(d, hn::ShiftLeft<C::kMantissaBits>(hn::BitCast(du, rounded)));  // 2^(k-1)
-  return hn::Mul(math::Polynomial(d, r, hn::Mul(r, r), kTwice.c), scale);
+  // The 2 comes last: where there is no FMA its sum is the only one whose rounding counts.
+  const V twice = hn::MulAdd(math::Polynomial(d, r, hn::Mul(r, r), kSlope.c), r, hn::Set(d, T(2)));
+  return hn::Mul(twice, scale);
 }
 
 template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>

@@ -5,11 +5,12 @@ import * as extrema from '../../lib/index.js'
 import * as linear from '../../lib/linear/index.js'
 import * as lowrank from '../../lib/lowrank/index.js'
 import * as moe from '../../lib/moe/index.js'
+import * as tensor from '../../lib/tensor/index.js'
 
 describe('core: the package', () => {
   it('has the rooms whose names would clash as namespaces', () => {
-    for (const [name, room] of Object.entries({ constrained, descent, linear, lowrank, moe })) {
-      expect((extrema as Record<string, unknown>)[name], name).to.equal(room)
+    for (const [name, room] of Object.entries({ constrained, descent, linear, lowrank, moe, tensor })) {
+      expect({ ...((extrema as Record<string, unknown>)[name] as object) }, name).to.deep.equal({ ...room })
     }
   })
 })
