@@ -170,6 +170,42 @@ describe('transport: truncation', () => {
       expect(wide.skipped).to.equal(0)
     })
 
+    // 1024 rich rows at 0; the poor one, at 2, is a block of its own, and the targets at -D are just below what counts.
+    it('forms a row in full whose sum is below the margin, though all columns are sound', async () => {
+      const [n, m, height] = [1025, 64, 2]
+      const share = 2e-7
+      const lost = 0.25e-16 / share
+      const D = -Math.log(lost) / (2 * height)
+      const x = Float64Array.from({ length: n }, (_, i) => (i === n - 1 ? height : 0))
+      const y = Float64Array.from({ length: m }, (_, j) => (j < 32 ? 0 : -D))
+      const f = new Float64Array(n).fill(Math.log(1 / n / m))
+      f[n - 1] = Math.log(share / n / 32) + height ** 2
+      const solution = await sinkhorn(
+        { cost: pointCloud({ data: x, shape: [n, 1] }, { data: y, shape: [m, 1] }) },
+        {
+          ...{ epsilon: 1, backend, truncation: true, acceleration: 'none', certificate: false },
+          ...{ maxIterations: 1, tolerance: 0, warmStart: { f, g: y.map((v) => v * v) } },
+        },
+      )
+      const expected = Math.log(1 / n / 32) + height ** 2 - Math.log1p(lost)
+      expect(Math.abs(solution.potentials.f[n - 1] - expected)).to.be.below(2e-11)
+    })
+
+    // Targets at 7 get e^-49 of the sources at 0, which is left out, and e^-210 of those at 21.5, which is formed.
+    it('sweeps again in full where a column has lost its mass', async () => {
+      const x = Float64Array.from({ length: 64 }, (_, i) => (i < 32 ? 0 : 21.5))
+      const y = Float64Array.from({ length: 64 }, (_, j) => (j < 32 ? 0 : j < 63 ? 7 : 21.5))
+      const f = Float64Array.from(x, (v) => Math.log(v === 0 ? 1 / 64 / 32 : 1 / 64))
+      const solution = await sinkhorn(
+        { cost: pointCloud({ data: x, shape: [64, 1] }, { data: y, shape: [64, 1] }) },
+        {
+          ...{ epsilon: 1, backend, truncation: true, acceleration: 'none', certificate: false },
+          ...{ maxIterations: 1, tolerance: 0, warmStart: { f, g: new Float64Array(64) } },
+        },
+      )
+      for (let j = 32; j < 63; j++) expect(solution.potentials.g[j]).to.be.closeTo(49, 1e-10)
+    })
+
     it('refuses what is neither true nor false, and batches', async () => {
       const problem = { cost: pointCloud(uniform(5, 2, 1), uniform(5, 2, 2)) }
       const options = { epsilon: 1, backend, truncation: 1 as unknown as boolean }

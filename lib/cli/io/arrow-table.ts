@@ -14,13 +14,20 @@ export function isArrow(path: string): boolean {
  * column for each of their entries, so lists must be equally long.
  */
 export async function readArrowTable(path: string, signal: AbortSignal): Promise<Table> {
-  const { tableFromIPC } = await loadPeers('reading .arrow', 'apache-arrow', () => import('apache-arrow'))
+  const { DataType, tableFromIPC } = await loadPeers('reading .arrow', 'apache-arrow', () => import('apache-arrow'))
   const bytes = await readFile(path, { signal })
   let columns: Column[]
   try {
     const source = tableFromIPC(bytes)
+    const odd = source.schema.fields.find(
+      ({ type }) => DataType.isDecimal(type) || DataType.isStruct(type) || DataType.isMap(type),
+    )
+    if (odd !== undefined) {
+      throw new InputError(`${path}, column '${odd.name}': expected numbers, text or lists, got ${odd.type}`)
+    }
     columns = source.schema.fields.map(({ name }, k) => ({ name, values: [...(source.getChildAt(k) ?? [])] }))
   } catch (error) {
+    if (error instanceof InputError) throw error
     throw new InputError(`${path}: expected an Arrow file, got ${(error as Error).message}`)
   }
   const flat = columns.flatMap((column) => entriesOf(column, path))
@@ -42,7 +49,7 @@ interface Column {
 function entriesOf({ name, values }: Column, path: string): Column[] {
   if (!values.some(isList)) return [{ name, values }]
   const lists = values.map((value) => (isList(value) ? [...value] : []))
-  const width = lists[0].length
+  const width = lists[values.findIndex(isList)].length
   const uneven = lists.findIndex((list) => list.length !== width)
   if (uneven >= 0) {
     throw new InputError(

@@ -15,6 +15,9 @@ interface Following {
   step(samples: Samples, timeLimit: number, mostSteps: number): Promise<DictionaryUpdate>
 }
 
+/** Milliseconds. */
+const turnLength = 4
+
 type Items = AsyncIterable<SampleBatch> | Iterable<SampleBatch>
 
 /** Steps through all items of a stream, and sums up. */
@@ -35,8 +38,14 @@ export async function follow(stream: Items, following: Following): Promise<Dicti
     return total.sum.iterations < mostSteps
   }
   let isOpen = true
+  let turn = start
   try {
     for (;;) {
+      // A stream and steps that never wait would leave the event loop no turn, and the signal unheard.
+      if (performance.now() - turn > turnLength) {
+        await new Promise((resolve) => setImmediate(resolve))
+        turn = performance.now()
+      }
       const next = await ending.orNext(iterator)
       if (next === 'time-limit') {
         total.end('time-limit')
