@@ -3,8 +3,9 @@ import { Tensor } from './tensor.js'
 
 /**
  * Runs a function, which must be synchronous, and takes back the memory of all tensors made in it except those in its
- * result: arrays and plain objects of tensors and typed arrays. What an inner arena returns belongs to the outer one. The next arena reuses it, so that the steps of a training loop allocate
- * nothing. Any other tensor of the arena must not be used afterwards: reading it is an `ERR_BUFFER`.
+ * result: arrays and plain objects of tensors and typed arrays. What an inner arena returns belongs to the outer one. The
+ * next arena reuses the memory, so that the steps of a training loop allocate nothing. Any other tensor of the arena must
+ * not be used afterwards: reading it is an `ERR_BUFFER`.
  */
 export function withArena<T>(body: () => T): T {
   const scope = enterScope()

@@ -221,9 +221,8 @@ napi_value crossEntropy(napi_env env, napi_callback_info info) {
 napi_value crossEntropyVjp(napi_env env, napi_callback_info info) {
   const Arguments<6> a(env, info);
   const Array out = a.array(0), g = a.array(1), x = a.array(2);
-  forType(out, [&](auto* o) {
-    tensor::crossEntropyVjp(o, as(g, o), as(x, o), a.whole(3), a.size(4), a.size(5));
-  });
+  forType(out,
+          [&](auto* o) { tensor::crossEntropyVjp(o, as(g, o), as(x, o), a.whole(3), a.size(4), a.size(5)); });
   return nullptr;
 }
 

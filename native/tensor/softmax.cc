@@ -98,7 +98,8 @@ HWY_INLINE void CrossEntropy(T* out, const T* x, const int32_t* labels, size_t r
 
 // The sum of powers is taken anew: beside a large x at the label the loss has no digits left for the others.
 template <class T>
-HWY_INLINE void CrossEntropyVjp(T* out, const T* g, const T* x, const int32_t* labels, size_t rows, size_t columns) {
+HWY_INLINE void CrossEntropyVjp(T* out, const T* g, const T* x, const int32_t* labels, size_t rows,
+                                size_t columns) {
   for (size_t i = 0; i < rows; i++, x += columns, out += columns) {
     Powers(out, x, columns, Greatest(x, columns), T(1));
     double sum = 0;
@@ -146,10 +147,12 @@ void CrossEntropy64(double* out, const double* x, const int32_t* labels, size_t 
 void CrossEntropy32(float* out, const float* x, const int32_t* labels, size_t r, size_t c) {
   CrossEntropy(out, x, labels, r, c);
 }
-void CrossEntropyVjp64(double* out, const double* g, const double* x, const int32_t* labels, size_t r, size_t c) {
+void CrossEntropyVjp64(double* out, const double* g, const double* x, const int32_t* labels, size_t r,
+                       size_t c) {
   CrossEntropyVjp(out, g, x, labels, r, c);
 }
-void CrossEntropyVjp32(float* out, const float* g, const float* x, const int32_t* labels, size_t r, size_t c) {
+void CrossEntropyVjp32(float* out, const float* g, const float* x, const int32_t* labels, size_t r,
+                       size_t c) {
   CrossEntropyVjp(out, g, x, labels, r, c);
 }
 void SquaredDistances64(double* out, const double* x, const double* y, size_t n, size_t m, size_t d) {
@@ -204,11 +207,13 @@ void crossEntropy(float* out, const float* x, const int32_t* labels, size_t rows
   EXTREMA_DISPATCH(CrossEntropy32)(out, x, labels, rows, columns);
 }
 template <>
-void crossEntropyVjp(double* out, const double* g, const double* x, const int32_t* labels, size_t rows, size_t columns) {
+void crossEntropyVjp(double* out, const double* g, const double* x, const int32_t* labels, size_t rows,
+                     size_t columns) {
   EXTREMA_DISPATCH(CrossEntropyVjp64)(out, g, x, labels, rows, columns);
 }
 template <>
-void crossEntropyVjp(float* out, const float* g, const float* x, const int32_t* labels, size_t rows, size_t columns) {
+void crossEntropyVjp(float* out, const float* g, const float* x, const int32_t* labels, size_t rows,
+                     size_t columns) {
   EXTREMA_DISPATCH(CrossEntropyVjp32)(out, g, x, labels, rows, columns);
 }
 template <>
