@@ -97,12 +97,11 @@ export interface TensorKernels {
   softmaxVjp(out: TensorData, g: TensorData, y: TensorData, rows: number, columns: number, logarithm: boolean): void
   /** out_i = logSumExp x_i - x_i,label. */
   crossEntropy(out: TensorData, x: TensorData, labels: Int32Array, rows: number, columns: number): void
-  /** out_ij = g_i (softmax(x_i)_j - [j = label_i]), with the losses y of `crossEntropy`. */
+  /** out_ij = g_i (softmax(x_i)_j - [j = label_i]). */
   crossEntropyVjp(
     out: TensorData,
     g: TensorData,
     x: TensorData,
-    y: TensorData,
     labels: Int32Array,
     rows: number,
     columns: number,

@@ -24,6 +24,13 @@ export function checkSameDType(name: string, a: Tensor, b: Tensor): void {
   throw new ExtremaError('ERR_DTYPE', `${name}: expected operands of one dtype, got ${came}`)
 }
 
+/** For operations that do not give whole numbers. */
+export function checkFloat(name: string, x: Tensor): void {
+  if (checkTensor(name, x).dtype !== 'int32') return
+  const came = `int32 ${shapeText(x.shape)}`
+  throw new ExtremaError('ERR_DTYPE', `${name}: expected float64 or float32 (see cast), got ${came}`)
+}
+
 /** Kernels read a plan before they return, so that one piece of memory serves all. */
 const scratch = new Int32Array(128)
 const sizes: number[] = []

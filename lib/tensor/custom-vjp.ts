@@ -1,6 +1,6 @@
 import { ExtremaError } from '../core/errors.js'
 import { shapeText, type Tensor, zerosLike } from './tensor.js'
-import { type Rule, TapeTrace, topTrace } from './trace.js'
+import { type Rule, refuseClosures, TapeTrace, topTrace } from './trace.js'
 import { flatten, matchingLeaves, unflatten } from './tree.js'
 
 export interface CustomRules<X, Y, Residual> {
@@ -13,7 +13,7 @@ export interface CustomRules<X, Y, Residual> {
 /**
  * A function with a derivative of its own in reverse mode: f itself runs where nothing is differentiated. Both rules are
  * written in tensor operations and are differentiated in turn for higher derivatives; so `hvp` works, while forward mode
- * directly on the function has no rule.
+ * directly on the function has no rule. Traced values must come as arguments, not from outside.
  *
  * @throws ExtremaError `ERR_TAPE` under `jvp`
  */
@@ -26,12 +26,15 @@ export function customVjp<X, Y, Residual>(f: (x: X) => Y, rules: CustomRules<X, 
     const below = inputs.leaves.map((leaf) => trace.lower(leaf))
     const { value, residual } = rules.forward(unflatten(inputs.structure, below) as X)
     const outputs = flatten('value', value)
+    refuseClosures('customVjp', trace, outputs.leaves)
     const rule: Rule = {
       name: 'customVjp',
       pull(cotangents) {
         const u = outputs.leaves.map((output, i) => cotangents[i] ?? zerosLike(output))
         const found = rules.backward(residual, unflatten(outputs.structure, u) as Y)
-        return matchingLeaves('backward', found, { structure: inputs.structure, leaves: below })
+        const leaves = matchingLeaves('backward', found, { structure: inputs.structure, leaves: below })
+        topTrace('backward', leaves)
+        return leaves
       },
       push: () => refuseForward(inputs.leaves),
     }

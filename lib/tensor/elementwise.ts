@@ -11,7 +11,7 @@ import {
 import { ExtremaError } from '../core/errors.js'
 import { describe } from '../core/options.js'
 import { kernelsFor } from './backend.js'
-import { broadcastShapes, checkSameDType, pairPlan } from './broadcast.js'
+import { broadcastShapes, checkFloat, checkSameDType, pairPlan } from './broadcast.js'
 import type { MaybeZero, Primitive } from './primitive.js'
 import { broadcastTo, sumTo } from './reduce.js'
 import { blank, checkTensor, type DType, sameShape, scalar, shapeText, type Tensor, type TensorLike } from './tensor.js'
@@ -30,7 +30,7 @@ function unaryPrimitive(name: UnaryOp, derivative: Derivative): Primitive<number
   const primitive: Primitive<number> = {
     name,
     evaluate([x], parameter) {
-      if (x.dtype === 'int32' && !wholeOps.has(name)) refuseWhole(name, x)
+      if (!wholeOps.has(name)) checkFloat(name, x)
       const out = blank(x.dtype, x.shape)
       kernelsFor(x.dtype, x.size).unary(op, out.data, x.data, parameter)
       return out
@@ -49,11 +49,6 @@ function unaryPrimitive(name: UnaryOp, derivative: Derivative): Primitive<number
 }
 
 const wholeOps: ReadonlySet<UnaryOp> = new Set(['neg', 'square', 'abs', 'sign', 'floor', 'relu'] as const)
-
-function refuseWhole(name: string, x: Tensor): never {
-  const came = `${x.dtype} ${shapeText(x.shape)}`
-  throw new ExtremaError('ERR_DTYPE', `${name}: expected float64 or float32 (see cast), got ${came}`)
-}
 
 function define(name: UnaryOp, derivative: Derivative): (x: Tensor) => Tensor {
   const primitive = unaryPrimitive(name, derivative)
@@ -136,8 +131,13 @@ export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
 }
 
 const powerPrimitive = unaryPrimitive('power', (x, _, exponent) =>
-  exponent === 0 ? undefined : mul(exponent, apply(powerPrimitive, [x], exponent - 1)),
+  exponent === 0 ? undefined : mul(exponent, power(x, exponent - 1)),
 )
+
+function power(x: Tensor, exponent: number): Tensor {
+  if (exponent === 1) return x
+  return exponent === 2 ? square(x) : apply(powerPrimitive, [x], exponent)
+}
 
 type Pair = readonly [MaybeZero, MaybeZero]
 /** The factors of g in the cotangents of x and y. */
@@ -149,7 +149,7 @@ function binaryPrimitive(name: BinaryOp, rules: Pick<Primitive<null>, 'jvp' | 'v
     name,
     evaluate([x, y]) {
       checkSameDType(name, x, y)
-      if (x.dtype === 'int32' && (name === 'div' || name === 'pow')) refuseWhole(name, x)
+      if (name === 'div' || name === 'pow') checkFloat(name, x)
       const shape = broadcastShapes(name, x.shape, y.shape)
       const out = blank(x.dtype, shape)
       const same = x.size === y.size && x.size === out.size
@@ -220,11 +220,16 @@ const divPrimitive = binaryPrimitive(
 const powPrimitive = binaryPrimitive(
   'pow',
   byPartials((x, y, out, needs) => [
-    needs[0] ? mul(y, pow(x, sub(y, 1))) : undefined,
+    needs[0] ? mul(y, pow(x, lowered(x, y))) : undefined,
     // 0^y is 0 near a positive y, whatever log 0 is.
     needs[1] ? mul(out, log(where(equal(x, 0), constant(1, x.dtype), x))) : undefined,
   ]),
 )
+/** y - 1, and 1 for 0^0: x^0 is 1 also near 0, so that 0 0^1 is its derivative. */
+function lowered(x: Tensor, y: Tensor): Tensor {
+  return where(mul(equal(x, 0), equal(y, 0)), constant(1, y.dtype), sub(y, 1))
+}
+
 const minimumPrimitive = binaryPrimitive(
   'minimum',
   byPartials((x, y) => chosen(less(x, y), x, y)),
@@ -277,7 +282,10 @@ export function div(x: TensorLike, y: TensorLike): Tensor {
 
 /** x to the power of y, with broadcasting. */
 export function pow(x: TensorLike, y: TensorLike): Tensor {
-  if (typeof y === 'number' && typeof x !== 'number') return apply(powerPrimitive, [tensorOf('pow', x)], y)
+  if (typeof y === 'number' && typeof x !== 'number') {
+    checkFloat('pow', x)
+    return power(x, y)
+  }
   return apply(powPrimitive, pairOf('pow', x, y), null)
 }
 

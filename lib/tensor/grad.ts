@@ -1,7 +1,7 @@
 import { ExtremaError } from '../core/errors.js'
 import { add } from './elementwise.js'
 import { onesLike, shapeText, Tensor, zerosLike } from './tensor.js'
-import { type Node, pullBack, TapeTrace } from './trace.js'
+import { type Node, pullBack, TapeTrace, topTrace } from './trace.js'
 import { type Flat, flatten, matchingLeaves, unflatten } from './tree.js'
 
 /** A function that was run once with its operations recorded. */
@@ -19,10 +19,13 @@ export interface Tape {
 export function record<X, Y>(name: string, f: (x: X) => Y, x: X): Tape {
   const flat = flatten('x', x)
   for (const leaf of flat.leaves) refuseWhole(name, leaf)
+  topTrace(name, flat.leaves)
   const trace = new TapeTrace()
   return trace.run(() => {
     const traced = flat.leaves.map((leaf) => trace.argument(leaf))
     const outputs = flatten('value', f(unflatten(flat.structure, traced) as X))
+    // Refuses what was kept from a transformation that has ended.
+    topTrace(name, outputs.leaves)
     return {
       trace,
       leaves: traced.map(({ node }) => node),
@@ -42,7 +45,7 @@ export function refuseWhole(name: string, leaf: Tensor): void {
 /** The gradient of the recorded outputs, weighed by cotangents, by the arguments. */
 export function pull(tape: Tape, cotangents: readonly Tensor[], keep: boolean): Tensor[] {
   const { trace, outputs, leaves } = tape
-  const found = pullBack(trace.nodes, outputs.leaves, cotangents, leaves, add, keep)
+  const found = pullBack(trace, outputs.leaves, cotangents, leaves, add, keep)
   return found.map((cotangent, i) => cotangent ?? zerosLike(tape.arguments.leaves[i]))
 }
 

@@ -23,7 +23,7 @@ export function linearize<X, Y>(f: (x: X) => Y, x: X): Linearized<X, Y> {
     value: unflatten(structure, tape.values) as Y,
     jvp(v) {
       const tangents = matchingLeaves('v', v, tape.arguments)
-      const moved = pushForward(tape.trace.nodes, tape.outputs.leaves, tangents, tape.leaves)
+      const moved = pushForward(tape.trace, tape.outputs.leaves, tangents, tape.leaves)
       return unflatten(
         structure,
         moved.map((tangent, i) => tangent ?? zerosLike(tape.values[i])),

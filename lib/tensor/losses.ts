@@ -2,7 +2,8 @@ import { ExtremaError } from '../core/errors.js'
 import { describe } from '../core/options.js'
 import type { Generator } from '../random/index.js'
 import { kernelsFor } from './backend.js'
-import { abs, exp, minimum, mul, square, sub } from './elementwise.js'
+import { checkFloat } from './broadcast.js'
+import { abs, add, exp, minimum, mul, square, sub } from './elementwise.js'
 import { checkIndices, type Indices, oneHot } from './gather.js'
 import type { Primitive } from './primitive.js'
 import { checkAxis, mean, sum } from './reduce.js'
@@ -44,7 +45,8 @@ function total(x: Tensor): Tensor {
 }
 
 function alongLast(name: string, x: Tensor, axis: number, f: (x: Tensor) => Tensor): Tensor {
-  const along = checkAxis(name, axis, checkTensor(name, x).rank)
+  checkFloat(name, x)
+  const along = checkAxis(name, axis, x.rank)
   if (along === x.rank - 1) return f(x)
   const order = x.shape.map((_, a) => a)
   order[along] = x.rank - 1
@@ -74,12 +76,12 @@ const crossEntropyPrimitive: Primitive<Tensor> = {
   },
   jvp: ([x], [v], _out, labels) => (v === undefined ? undefined : sum(mul(v, excess(x, labels)), -1)),
   vjp: (g, [x], _out, labels) => [mul(reshape(g, [...g.shape, 1]), excess(x, labels))],
-  fusedVjp(g, [x], y, labels) {
+  fusedVjp(g, [x], _out, labels) {
     const [rows, columns] = rowsOf(x)
     const out = blank(x.dtype, x.shape)
     const classes = labels.data as Int32Array
     const kernels = kernelsFor(x.dtype, x.size)
-    if (x.size > 0) kernels.crossEntropyVjp(out.data, g.data, x.data, y.data, classes, rows, columns)
+    if (x.size > 0) kernels.crossEntropyVjp(out.data, g.data, x.data, classes, rows, columns)
     return [out]
   },
 }
@@ -104,11 +106,12 @@ function reduced(losses: Tensor, { reduction = 'mean' }: LossOptions): Tensor {
  * of the logits without that axis), or as a tensor of probabilities of their shape.
  */
 export function crossEntropy(logits: Tensor, targets: Indices, options: LossOptions = {}): Tensor {
+  checkFloat('crossEntropy', logits)
   if (targets instanceof Tensor && targets.dtype !== 'int32') {
     checkSameShape('crossEntropy', logits, targets)
     return reduced(mul(-1, sum(mul(targets, logSoftmax(logits)), -1)), options)
   }
-  if (checkTensor('crossEntropy', logits).rank === 0) refuseShapes('crossEntropy', logits.shape, [])
+  if (logits.rank === 0) refuseShapes('crossEntropy', logits.shape, [])
   const labels = checkIndices('crossEntropy', targets, logits.shape[logits.rank - 1])
   if (!sameShape(labels.shape, logits.shape.slice(0, -1))) refuseShapes('crossEntropy', logits.shape, labels.shape)
   return reduced(apply(crossEntropyPrimitive, [logits], labels), options)
@@ -138,8 +141,8 @@ export function huber(
   checkSameShape('huber', predictions, targets)
   const size = abs(sub(predictions, targets))
   const near = minimum(size, delta)
-  // ½ n² + δ (|r| - n) = n (½ n) + δ |r| - δ n
-  return reduced(sub(mul(delta, size), mul(near, sub(delta, mul(0.5, near)))), options)
+  // Both terms are positive, and one is 0 or constant: nothing cancels.
+  return reduced(add(mul(near, mul(0.5, near)), mul(delta, sub(size, near))), options)
 }
 
 /**

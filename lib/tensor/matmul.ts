@@ -107,7 +107,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   let out: Tensor
   if (right.rank === 2 && left.rank > 2 && !ta) {
     // One tall matrix instead of a batch.
-    out = reshape(product(reshape(left, [-1, k]), right, false, tb), [...batchOf(left), m, n])
+    out = reshape(product(reshape(left, [sizeOf(batchOf(left)) * m, k]), right, false, tb), [...batchOf(left), m, n])
   } else {
     out = product(left, right, ta, tb)
   }

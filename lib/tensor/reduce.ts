@@ -1,12 +1,22 @@
 import { type ReduceOp, reduceOps } from '../backend/tensor.js'
 import { ExtremaError } from '../core/errors.js'
 import { kernelsFor } from './backend.js'
-import { stridedPlan, stridesOf } from './broadcast.js'
+import { checkFloat, stridedPlan, stridesOf } from './broadcast.js'
 import { cast, div, equal, exp, mul, sqrt, square, sub, where } from './elementwise.js'
 import { concat } from './index-ops.js'
 import type { Primitive } from './primitive.js'
 import { reshape, slice, transpose } from './shape.js'
-import { blank, checkTensor, type Shape, sameShape, scalar, shapeText, sizeOf, type Tensor } from './tensor.js'
+import {
+  blank,
+  checkShape,
+  checkTensor,
+  type Shape,
+  sameShape,
+  scalar,
+  shapeText,
+  sizeOf,
+  type Tensor,
+} from './tensor.js'
 import { apply } from './trace.js'
 
 /** One axis or several, negative ones counted from the last; all by default. */
@@ -55,6 +65,7 @@ function reducePrimitive(
     name: op,
     evaluate([x], axes) {
       const { shape } = x
+      if (op === 'logSumExp' || op === 'norm') checkFloat(op, x)
       const length = sizeOf(axes.map((axis) => shape[axis]))
       if (length === 0 && (op === 'max' || op === 'min')) {
         throw new ExtremaError(
@@ -225,13 +236,15 @@ const broadcastPrimitive: Primitive<Shape> = {
 
 /** The tensor repeated to a larger shape: axes are matched from the last, those of length 1 repeat. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(checkTensor('broadcastTo', x).shape, shape)) return x
-  const lead = shape.length - x.rank
-  if (lead < 0 || x.shape.some((length, axis) => length !== 1 && length !== shape[axis + lead])) {
-    const expected = `a shape that broadcasts to ${shapeText(shape)}`
+  if (checkTensor('broadcastTo', x).shape === shape) return x
+  const checked = checkShape('broadcastTo', shape)
+  if (sameShape(x.shape, checked)) return x
+  const lead = checked.length - x.rank
+  if (lead < 0 || x.shape.some((length, axis) => length !== 1 && length !== checked[axis + lead])) {
+    const expected = `a shape that broadcasts to ${shapeText(checked)}`
     throw new ExtremaError('ERR_SHAPE', `broadcastTo: expected ${expected}, got ${shapeText(x.shape)}`)
   }
-  return apply(broadcastPrimitive, [x], shape)
+  return apply(broadcastPrimitive, [x], checked)
 }
 
 /** Undoes a broadcast: sums over the axes that `shape` does not have or has with length 1. */

@@ -77,7 +77,7 @@ export function transpose(x: Tensor, order?: readonly number[]): Tensor {
   checkTensor('transpose', x)
   const full = order ?? x.shape.map((_, axis) => x.rank - 1 - axis)
   const positive = full.map((axis) => checkAxis('transpose', axis, x.rank))
-  if (new Set(positive).size !== x.rank) {
+  if (full.length !== x.rank || new Set(positive).size !== x.rank) {
     const expected = `each of the ${x.rank} axes of ${shapeText(x.shape)} once`
     throw new ExtremaError('ERR_SHAPE', `transpose: expected ${expected}, got ${shapeText(full)}`)
   }

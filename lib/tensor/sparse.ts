@@ -1,5 +1,6 @@
-import type { Csr } from '../core/arrays.js'
+import { type Csr, checkBuffer } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
+import { describe } from '../core/options.js'
 import { kernelsFor } from './backend.js'
 import { checkSameDType } from './broadcast.js'
 import { mul, sumOf } from './elementwise.js'
@@ -21,7 +22,7 @@ interface Product {
 const productPrimitive: Primitive<Product> = {
   name: 'csrMatmul',
   evaluate([data, x], { pattern, transpose }) {
-    const [rows, columns] = checkPattern(pattern)
+    const [rows, columns] = checkPattern(pattern, data)
     const { indptr, indices } = pattern
     const out = blank(x.dtype, [transpose ? columns : rows, ...x.shape.slice(1)])
     const width = x.rank === 1 ? 1 : x.shape[1]
@@ -58,25 +59,36 @@ function sampled(a: Tensor, b: Tensor, { indptr, indices }: SparsePattern): Tens
  */
 export function csrMatmul(pattern: SparsePattern, data: Tensor, x: Tensor, { transpose = false } = {}): Tensor {
   checkSameDType('csrMatmul', data, x)
-  const [rows, columns] = pattern.shape
-  const inner = transpose ? rows : columns
-  if (
-    (x.rank !== 1 && x.rank !== 2) ||
-    x.shape[0] !== inner ||
-    data.rank !== 1 ||
-    data.size !== pattern.indices.length
-  ) {
-    const expected = `${pattern.indices.length} entries and ${inner} rows`
+  const own = readPattern(pattern)
+  const inner = own.shape[transpose ? 0 : 1]
+  if ((x.rank !== 1 && x.rank !== 2) || x.shape[0] !== inner || data.rank !== 1 || data.size !== own.indices.length) {
+    const expected = `${own.indices.length} entries and ${inner} rows`
     const came = `${shapeText(data.shape)} and ${shapeText(x.shape)}`
     throw new ExtremaError('ERR_SHAPE', `csrMatmul: expected ${expected}, got ${came}`)
   }
-  return apply(productPrimitive, [data, x], { pattern, transpose })
+  return apply(productPrimitive, [data, x], { pattern: own, transpose })
+}
+
+/** A copy of the references, so that the pattern keeps its arrays; what is in them is checked before every product. */
+function readPattern({ shape, indptr, indices }: SparsePattern): SparsePattern {
+  const [rows, columns] = shape
+  if (![rows, columns].every((length) => Number.isSafeInteger(length) && length >= 0)) {
+    throw new ExtremaError('ERR_SHAPE', `pattern: expected whole numbers >= 0 as shape, got ${describe(shape)}`)
+  }
+  for (const [name, array] of Object.entries({ indptr, indices })) {
+    if (!(array instanceof Int32Array)) {
+      throw new ExtremaError('ERR_DTYPE', `pattern: expected an Int32Array as ${name}, got ${describe(array)}`)
+    }
+    checkBuffer(name, array)
+  }
+  return { shape: [rows, columns], indptr, indices }
 }
 
 /** Before every product: kernels trust the indices. */
-function checkPattern({ shape, indptr, indices }: SparsePattern): readonly [number, number] {
+function checkPattern({ shape, indptr, indices }: SparsePattern, data: Tensor): readonly [number, number] {
   const [rows, columns] = shape
   let right = indptr.length === rows + 1 && indptr[0] === 0 && indptr[rows] === indices.length
+  right &&= indices.length === data.size
   for (let i = 0; i < rows && right; i++) right = indptr[i] <= indptr[i + 1]
   for (let p = 0; p < indices.length && right; p++) right = indices[p] >= 0 && indices[p] < columns
   if (!right) {

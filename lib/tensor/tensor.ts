@@ -84,11 +84,6 @@ export class Tensor {
     const part = start === 0 && end === this.size ? data : (data.subarray(start, end) as TensorData)
     return new Tensor(part, shape, this.dtype, this.scope)
   }
-
-  /** The same tensor without the limits of an arena. */
-  escaped(): Tensor {
-    return this.scope === undefined ? this : new Tensor(this.data, this.shape, this.dtype)
-  }
 }
 
 /** Refuses what is no tensor. */
@@ -128,7 +123,7 @@ export interface TensorOptions {
 
 const dtypes = ['float64', 'float32', 'int32'] as const
 
-function checkShape(name: string, shape: Shape): number[] {
+export function checkShape(name: string, shape: Shape): number[] {
   if (!Array.isArray(shape) || !shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
     throw new ExtremaError('ERR_SHAPE', `${name}: expected a shape of whole numbers >= 0, got ${describe(shape)}`)
   }
@@ -158,7 +153,9 @@ export function tensor(values: Nested, options: TensorOptions = {}): Tensor {
   const typed = values instanceof Float32Array || values instanceof Int32Array
   const dtype = options.dtype === undefined && typed ? dtypeOf(values) : checkDType(options)
   const out = blank(dtype, shape)
-  fillNested(out.data, values, shape, 0, 0)
+  const fits = dtype !== 'int32' && (values instanceof Float64Array || typed)
+  if (fits || values instanceof Int32Array) out.data.set(values)
+  else fillNested(out.data, values, shape, 0, 0)
   return out
 }
 

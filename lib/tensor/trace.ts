@@ -15,7 +15,7 @@ export abstract class Trace {
 
   /** The value below this level. */
   lower(x: Tensor): Tensor {
-    return x.level === this.level ? (x as Tracer).primal : x
+    return (x as Tracer).trace === this ? (x as Tracer).primal : x
   }
 
   /** Runs a function one level above all that are at work. */
@@ -41,17 +41,32 @@ export abstract class Tracer extends Tensor {
   }
 }
 
-/** The trace of the highest level among the operands, if any is traced. */
+/** The trace of the highest level among the operands, if any is traced. Refuses operands whose transformation has ended. */
 export function topTrace(name: string, inputs: readonly Tensor[]): Trace | undefined {
-  let top: Tensor | undefined
-  for (let i = 0; i < inputs.length; i++) if (inputs[i].level > (top === undefined ? 0 : top.level)) top = inputs[i]
-  if (top === undefined) return undefined
-  const { trace } = top as Tracer
-  if (active[top.level - 1] === trace) return trace
+  let top: Trace | undefined
+  for (let i = 0; i < inputs.length; i++) {
+    if (inputs[i].level === 0) continue
+    const { trace } = inputs[i] as Tracer
+    if (active[trace.level - 1] !== trace) refuseEnded(name, inputs[i])
+    if (top === undefined || trace.level > top.level) top = trace
+  }
+  return top
+}
+
+function refuseEnded(name: string, { shape }: Tensor): never {
   throw new ExtremaError(
     'ERR_TAPE',
-    `${name}: its operand ${shapeText(top.shape)} was traced in a transformation that has ended; return values from the function instead of storing them`,
+    `${name}: its operand ${shapeText(shape)} was traced in a transformation that has ended; return values from the function instead of storing them`,
   )
+}
+
+/** For functions that are differentiated as a whole: their values must not come from others that are traced at the level. */
+export function refuseClosures(name: string, trace: Trace, outputs: readonly Tensor[]): void {
+  for (const { level, shape } of outputs) {
+    if (level < trace.level) continue
+    const came = `a value of shape ${shapeText(shape)} that depends on others`
+    throw new ExtremaError('ERR_TAPE', `${name}: expected a function of its arguments alone, got ${came}`)
+  }
 }
 
 /** Applies an operation: at once to plain data, by the rules of the highest level to traced values. */
@@ -90,14 +105,17 @@ export class JvpTrace extends Trace {
   }
 
   tangent(x: Tensor): MaybeZero {
-    return x.level === this.level ? (x as JvpTracer).tangent : undefined
+    return (x as Tracer).trace === this ? (x as JvpTracer).tangent : undefined
   }
 
   process<P>(primitive: Primitive<P>, inputs: readonly Tensor[], params: P): Tensor {
     const primals = inputs.map((x) => this.lower(x))
     const tangents = inputs.map((x) => this.tangent(x))
     const output = apply(primitive, primals, params)
-    return this.lift(output, primitive.jvp(primals, tangents, output, params))
+    return this.lift(
+      output,
+      fitting('tangent', primitive.name, primitive.jvp(primals, tangents, output, params), output),
+    )
   }
 
   processMany<P>(primitive: MultiPrimitive<P>, inputs: readonly Tensor[], params: P): Tensor[] {
@@ -105,7 +123,7 @@ export class JvpTrace extends Trace {
     const tangents = inputs.map((x) => this.tangent(x))
     const outputs = applyMany(primitive, primals, params)
     const moved = primitive.jvp(primals, tangents, outputs, params)
-    return outputs.map((output, i) => this.lift(output, moved[i]))
+    return outputs.map((output, i) => this.lift(output, fitting('tangent', primitive.name, moved[i], output)))
   }
 }
 
@@ -115,11 +133,18 @@ export class Node {
   tangents: readonly MaybeZero[] = []
 
   constructor(
-    readonly rule: Rule | undefined,
-    readonly inputs: readonly Tensor[],
-    readonly parents: readonly (Parent | undefined)[],
+    public rule: Rule | undefined,
+    public inputs: readonly Tensor[],
+    public parents: readonly (Parent | undefined)[],
     readonly needs: readonly boolean[],
   ) {}
+
+  /** Lets go what it remembers, since the tracers of its outputs may live on. */
+  release(): void {
+    this.rule = undefined
+    this.inputs = []
+    this.parents = []
+  }
 }
 
 /** Which output of which node a value is. */
@@ -156,7 +181,8 @@ class PrimitiveRule<P> implements Rule {
   }
 
   push(tangents: readonly MaybeZero[], { inputs }: Node): readonly MaybeZero[] {
-    return [this.primitive.jvp(inputs, tangents, this.output, this.params)]
+    const { primitive, output, params } = this
+    return [fitting('tangent', primitive.name, primitive.jvp(inputs, tangents, output, params), output)]
   }
 }
 
@@ -177,7 +203,9 @@ class MultiRule<P> implements Rule {
   }
 
   push(tangents: readonly MaybeZero[], { inputs }: Node): readonly MaybeZero[] {
-    return this.primitive.jvp(inputs, tangents, this.outputs, this.params)
+    const { primitive, outputs, params } = this
+    const moved = primitive.jvp(inputs, tangents, outputs, params)
+    return outputs.map((output, i) => fitting('tangent', primitive.name, moved[i], output))
   }
 }
 
@@ -221,7 +249,7 @@ export class TapeTrace extends Trace {
 
   /** Puts an operation on the tape and traces its outputs. */
   record(rule: Rule, inputs: readonly Tensor[], primals: readonly Tensor[], outputs: readonly Tensor[]): Tensor[] {
-    const parents = inputs.map((x) => (x.level === this.level ? (x as TapeTracer) : undefined))
+    const parents = inputs.map((x) => ((x as Tracer).trace === this ? (x as TapeTracer) : undefined))
     const node = new Node(
       rule,
       primals,
@@ -241,37 +269,54 @@ export type Sum = (a: Tensor, b: Tensor) => Tensor
  * otherwise every node is let go as soon as it has been passed.
  */
 export function pullBack(
-  nodes: Node[],
+  trace: TapeTrace,
   outputs: readonly Tensor[],
   cotangents: readonly Tensor[],
   leaves: readonly Node[],
   sum: Sum,
   keep: boolean,
 ): MaybeZero[] {
-  outputs.forEach((output, i) => {
-    if (output instanceof TapeTracer) receive(output.node, output.index, cotangents[i], sum)
-  })
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    const node = nodes[i]
-    if (!keep) nodes.pop()
-    const { rule, parents } = node
-    if (rule === undefined || node.cotangents.length === 0) continue
-    const { cotangents: arrived } = node
-    node.cotangents = []
-    const sent = rule.pull(arrived, node)
-    for (let p = 0; p < parents.length; p++) {
-      const parent = parents[p]
-      const cotangent = sent[p]
-      if (parent === undefined || cotangent === undefined) continue
-      if (!sameShape(cotangent.shape, node.inputs[p].shape)) refuseCotangent(rule.name, cotangent, node.inputs[p])
-      receive(parent.node, parent.index, cotangent, sum)
+  const { nodes } = trace
+  try {
+    outputs.forEach((output, i) => {
+      // A value may also be traced further out, on another tape: then it is a constant here.
+      if (isOn(trace, output)) receive(output.node, output.index, cotangents[i], sum)
+    })
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i]
+      pass(node, sum)
+      if (keep) continue
+      node.release()
+      nodes.pop()
     }
+    return leaves.map((leaf) => leaf.cotangents[0])
+  } finally {
+    // Also after an exception in a rule: what has arrived must not count in the next pull.
+    for (const node of nodes) {
+      node.cotangents = []
+      if (!keep) node.release()
+    }
+    for (const leaf of leaves) leaf.cotangents = []
+    if (!keep) nodes.length = 0
   }
-  return leaves.map((leaf) => {
-    const [cotangent] = leaf.cotangents
-    leaf.cotangents = []
-    return cotangent
-  })
+}
+
+function isOn(trace: TapeTrace, x: Tensor): x is TapeTracer {
+  return (x as Tracer).trace === trace
+}
+
+/** Sends the cotangents of a node on to its parents. */
+function pass(node: Node, sum: Sum): void {
+  const { rule, parents, inputs, cotangents: arrived } = node
+  if (rule === undefined || arrived.length === 0) return
+  node.cotangents = []
+  const sent = rule.pull(arrived, node)
+  for (let p = 0; p < parents.length; p++) {
+    const parent = parents[p]
+    if (parent === undefined) continue
+    const cotangent = fitting('cotangent', rule.name, sent[p], inputs[p])
+    if (cotangent !== undefined) receive(parent.node, parent.index, cotangent, sum)
+  }
 }
 
 function receive(node: Node, index: number, cotangent: Tensor, sum: Sum): void {
@@ -279,27 +324,39 @@ function receive(node: Node, index: number, cotangent: Tensor, sum: Sum): void {
   node.cotangents[index] = before === undefined ? cotangent : sum(before, cotangent)
 }
 
-function refuseCotangent(name: string, cotangent: Tensor, input: Tensor): never {
-  const [expected, came] = [shapeText(input.shape), shapeText(cotangent.shape)]
-  throw new ExtremaError('ERR_SHAPE', `${name}: expected a cotangent of shape ${expected}, got ${came}`)
+/** A derivative has the shape and the dtype of its value. */
+function fitting(kind: string, name: string, derivative: MaybeZero, { shape, dtype }: Tensor): MaybeZero {
+  if (derivative === undefined) return undefined
+  if (!sameShape(derivative.shape, shape)) {
+    const [expected, came] = [shapeText(shape), shapeText(derivative.shape)]
+    throw new ExtremaError('ERR_SHAPE', `${name}: expected a ${kind} of shape ${expected}, got ${came}`)
+  }
+  if (derivative.dtype !== dtype) {
+    const came = `${derivative.dtype} ${shapeText(shape)}`
+    throw new ExtremaError('ERR_DTYPE', `${name}: expected a ${kind} of dtype ${dtype}, got ${came}`)
+  }
+  return derivative
 }
 
 /** Carries tangents of the arguments forward along a tape. */
 export function pushForward(
-  nodes: readonly Node[],
+  trace: TapeTrace,
   outputs: readonly Tensor[],
   tangents: readonly MaybeZero[],
   leaves: readonly Node[],
 ): MaybeZero[] {
-  leaves.forEach((leaf, i) => {
-    leaf.tangents = [tangents[i]]
-  })
-  for (const node of nodes) {
-    if (node.rule === undefined) continue
-    const incoming = node.parents.map((parent) => parent?.node.tangents[parent.index])
-    node.tangents = incoming.every((tangent) => tangent === undefined) ? [] : node.rule.push(incoming, node)
+  const { nodes } = trace
+  try {
+    leaves.forEach((leaf, i) => {
+      leaf.tangents = [tangents[i]]
+    })
+    for (const node of nodes) {
+      if (node.rule === undefined) continue
+      const incoming = node.parents.map((parent) => parent?.node.tangents[parent.index])
+      node.tangents = incoming.every((tangent) => tangent === undefined) ? [] : node.rule.push(incoming, node)
+    }
+    return outputs.map((output) => (isOn(trace, output) ? output.node.tangents[output.index] : undefined))
+  } finally {
+    for (const node of nodes) node.tangents = []
   }
-  const out = outputs.map((output) => (output instanceof TapeTracer ? output.node.tangents[output.index] : undefined))
-  for (const node of nodes) node.tangents = []
-  return out
 }

@@ -217,13 +217,12 @@ napi_value crossEntropy(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// (out, g, x, y, labels, rows, columns)
+// (out, g, x, labels, rows, columns)
 napi_value crossEntropyVjp(napi_env env, napi_callback_info info) {
-  const Arguments<7> a(env, info);
-  const Array out = a.array(0), g = a.array(1), x = a.array(2), y = a.array(3);
-  forType(out, [&](auto* o) {
-    tensor::crossEntropyVjp(o, as(g, o), as(x, o), as(y, o), a.whole(4), a.size(5), a.size(6));
-  });
+  const Arguments<6> a(env, info);
+  const Array out = a.array(0), g = a.array(1), x = a.array(2);
+  forType(out,
+          [&](auto* o) { tensor::crossEntropyVjp(o, as(g, o), as(x, o), a.whole(3), a.size(4), a.size(5)); });
   return nullptr;
 }
 

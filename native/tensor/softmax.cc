@@ -96,11 +96,16 @@ HWY_INLINE void CrossEntropy(T* out, const T* x, const int32_t* labels, size_t r
   }
 }
 
+// The sum of powers is taken anew: beside a large x at the label the loss has no digits left for the others.
 template <class T>
-HWY_INLINE void CrossEntropyVjp(T* out, const T* g, const T* x, const T* y, const int32_t* labels,
-                                size_t rows, size_t columns) {
+HWY_INLINE void CrossEntropyVjp(T* out, const T* g, const T* x, const int32_t* labels, size_t rows,
+                                size_t columns) {
   for (size_t i = 0; i < rows; i++, x += columns, out += columns) {
-    Powers(out, x, columns, static_cast<T>(y[i] + x[labels[i]]), g[i]);
+    Powers(out, x, columns, Greatest(x, columns), T(1));
+    double sum = 0;
+    for (size_t j = 0; j < columns; j++) sum += out[j];
+    const T scale = static_cast<T>(g[i] / sum);
+    for (size_t j = 0; j < columns; j++) out[j] *= scale;
     out[labels[i]] -= g[i];
   }
 }
@@ -142,13 +147,13 @@ void CrossEntropy64(double* out, const double* x, const int32_t* labels, size_t 
 void CrossEntropy32(float* out, const float* x, const int32_t* labels, size_t r, size_t c) {
   CrossEntropy(out, x, labels, r, c);
 }
-void CrossEntropyVjp64(double* out, const double* g, const double* x, const double* y, const int32_t* labels,
-                       size_t r, size_t c) {
-  CrossEntropyVjp(out, g, x, y, labels, r, c);
+void CrossEntropyVjp64(double* out, const double* g, const double* x, const int32_t* labels, size_t r,
+                       size_t c) {
+  CrossEntropyVjp(out, g, x, labels, r, c);
 }
-void CrossEntropyVjp32(float* out, const float* g, const float* x, const float* y, const int32_t* labels,
-                       size_t r, size_t c) {
-  CrossEntropyVjp(out, g, x, y, labels, r, c);
+void CrossEntropyVjp32(float* out, const float* g, const float* x, const int32_t* labels, size_t r,
+                       size_t c) {
+  CrossEntropyVjp(out, g, x, labels, r, c);
 }
 void SquaredDistances64(double* out, const double* x, const double* y, size_t n, size_t m, size_t d) {
   SquaredDistances(out, x, y, n, m, d);
@@ -202,14 +207,14 @@ void crossEntropy(float* out, const float* x, const int32_t* labels, size_t rows
   EXTREMA_DISPATCH(CrossEntropy32)(out, x, labels, rows, columns);
 }
 template <>
-void crossEntropyVjp(double* out, const double* g, const double* x, const double* y, const int32_t* labels,
-                     size_t rows, size_t columns) {
-  EXTREMA_DISPATCH(CrossEntropyVjp64)(out, g, x, y, labels, rows, columns);
+void crossEntropyVjp(double* out, const double* g, const double* x, const int32_t* labels, size_t rows,
+                     size_t columns) {
+  EXTREMA_DISPATCH(CrossEntropyVjp64)(out, g, x, labels, rows, columns);
 }
 template <>
-void crossEntropyVjp(float* out, const float* g, const float* x, const float* y, const int32_t* labels,
-                     size_t rows, size_t columns) {
-  EXTREMA_DISPATCH(CrossEntropyVjp32)(out, g, x, y, labels, rows, columns);
+void crossEntropyVjp(float* out, const float* g, const float* x, const int32_t* labels, size_t rows,
+                     size_t columns) {
+  EXTREMA_DISPATCH(CrossEntropyVjp32)(out, g, x, labels, rows, columns);
 }
 template <>
 void squaredDistances(double* out, const double* x, const double* y, size_t n, size_t m, size_t d) {

@@ -18,10 +18,9 @@ void softmaxVjp(T* out, const T* g, const T* y, size_t rows, size_t columns, boo
 template <class T>
 void crossEntropy(T* out, const T* x, const int32_t* labels, size_t rows, size_t columns);
 
-// out_ij = g_i (softmax(x_i)_j - [j = label_i]), with the losses y of crossEntropy.
+// out_ij = g_i (softmax(x_i)_j - [j = label_i])
 template <class T>
-void crossEntropyVjp(T* out, const T* g, const T* x, const T* y, const int32_t* labels, size_t rows,
-                     size_t columns);
+void crossEntropyVjp(T* out, const T* g, const T* x, const int32_t* labels, size_t rows, size_t columns);
 
 // out_ij = |x_i - y_j|^2 for n x d and m x d points.
 template <class T>

@@ -72,6 +72,37 @@ describe('withArena', () => {
     )
   })
 
+  it('keeps what passes through several arenas, and gives it to the one around', () => {
+    const fill = (): void => {
+      t.withArena(() => {
+        for (let k = 0; k < 4; k++) t.full([100], 7)
+      })
+    }
+    const nested = t.withArena(() => t.withArena(() => t.exp(t.zeros([100]))))
+    const raw = t.withArena(() => t.withArena(() => t.exp(t.zeros([100])).data))
+    const around = t.withArena(() => {
+      const outer = t.exp(t.zeros([100]))
+      return t.withArena(() => ({ same: outer, part: t.slice(outer, [[0, 80]]) }))
+    })
+    const wrapped = t.withArena(() => t.fromData(t.exp(t.zeros([100])).data, [100]))
+    fill()
+    for (const { data } of [nested, around.same, around.part, wrapped]) expect(data[0]).to.equal(1)
+    expect(raw[0]).to.equal(1)
+    let lost: t.Tensor | undefined
+    t.withArena(() => {
+      lost = t.withArena(() => t.exp(t.zeros([100])))
+      fill()
+      expect(lost.data[0]).to.equal(1)
+    })
+    expectError(() => (lost as t.Tensor).data, 'ERR_BUFFER', /arena/)
+    let through: t.Tensor | undefined
+    t.withArena(() => {
+      const outer = t.exp(t.zeros([100]))
+      through = t.withArena(() => outer)
+    })
+    expectError(() => (through as t.Tensor).data, 'ERR_BUFFER', /arena/)
+  })
+
   it('leaves the arena when the function throws', () => {
     expect(() =>
       t.withArena(() => {

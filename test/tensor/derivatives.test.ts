@@ -1,3 +1,4 @@
+import { expect } from 'chai'
 import { generator } from '../../lib/random/index.js'
 import * as t from '../../lib/tensor/index.js'
 import { forEachBackend } from '../helpers/backends.js'
@@ -335,5 +336,38 @@ describe('derivatives of tensor operations', () => {
         })
       })
     }
+  })
+
+  it('pow at 0^0', () => {
+    const [x, y] = [t.tensor([0, 2, 0]), t.tensor([0, 0, 1])]
+    expect(
+      t
+        .grad((z: t.Tensor) => t.sum(t.pow(z, y)))(x)
+        .toArray(),
+    ).to.deep.equal([0, 0, 1])
+    expect(t.hvp((z: t.Tensor) => t.sum(t.pow(z, y)), x, t.ones([3])).toArray()).to.deep.equal([0, -0, 0])
+    expect(
+      t
+        .grad((z: t.Tensor) => t.sum(t.pow(z, 0)))(x)
+        .toArray(),
+    ).to.deep.equal([0, 0, 0])
+    const cube = t.grad((z: t.Tensor) => t.pow(z, 3))
+    expect(t.grad(t.grad(cube))(t.tensor(0)).item()).to.equal(6)
+  })
+
+  forEachBackend((backend) => {
+    it('crossEntropy and huber keep the digits of float32', () => {
+      t.withBackend(backend, () => {
+        const length = 97
+        const logits = t.full([2, length], -1e9, { dtype: 'float32' })
+        logits.data[0] = logits.data[length] = 3
+        const gradient = t.grad((x: t.Tensor) => t.crossEntropy(x, [1, 0], { reduction: 'sum' }))(logits)
+        expect([...gradient.data.subarray(0, 3)]).to.deep.equal([1, -1, 0])
+        expect([...gradient.data.subarray(length, length + 3)]).to.deep.equal([0, 0, 0])
+        const far = t.full([length], 1e-3, { dtype: 'float32' })
+        const loss = t.huber(far, t.zerosLike(far), { delta: 1e4, reduction: 'none' })
+        expect(loss.data[0]).to.be.closeTo(5e-7, 1e-13)
+      })
+    })
   })
 })

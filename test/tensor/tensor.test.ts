@@ -17,6 +17,8 @@ describe('tensors', () => {
     ])
     expect(t.tensor(Float32Array.of(1.5, 2)).dtype).to.equal('float32')
     expect(t.tensor(Float32Array.of(1.5, 2), { dtype: 'float64' }).data).to.be.instanceOf(Float64Array)
+    expect(t.tensor(Float64Array.of(1, 2), { dtype: 'int32' }).data).to.deep.equal(Int32Array.of(1, 2))
+    expectError(() => t.tensor(Float64Array.of(0.5), { dtype: 'int32' }), 'ERR_DTYPE', /0\.5/)
     expect(t.tensor(7).item()).to.equal(7)
     expect(t.tensor([]).shape).to.deep.equal([0])
     expect(t.eye(2, 3).toArray()).to.deep.equal([
@@ -110,12 +112,35 @@ describe('tensors', () => {
     expectError(() => t.sum(a, [0, -2]), 'ERR_SHAPE', /^sum: .*different/)
     expectError(() => t.max(t.zeros([0])), 'ERR_SHAPE', /^max: .*\[0\]/)
     expectError(() => t.transpose(a, [0, 0]), 'ERR_SHAPE', /^transpose: /)
+    expectError(() => t.transpose(t.ones([100]), [0, 0]), 'ERR_SHAPE', /^transpose: .*\[100\].*\[0, 0\]/)
+    expectError(() => t.broadcastTo(t.ones([1]), [-1]), 'ERR_SHAPE', /^broadcastTo: /)
+    expectError(() => t.broadcastTo(t.ones([1]), [2.5]), 'ERR_SHAPE', /^broadcastTo: /)
+    expectError(() => t.broadcastTo(t.ones([1]), [Number.NaN, 1]), 'ERR_SHAPE', /^broadcastTo: /)
     expectError(() => t.gather(a, [2]), 'ERR_SHAPE', /^gather: .*got 2/)
     expectError(() => t.gather(a, t.zeros([1])), 'ERR_DTYPE', /^gather: /)
     expectError(() => t.exp(t.zeros([2], { dtype: 'int32' })), 'ERR_DTYPE', /^exp: .*int32 \[2\]/)
     expectError(() => t.add(t.zeros([2], { dtype: 'int32' }), 0.5), 'ERR_DTYPE', /^add: .*int32 \[2\] and 0\.5/)
     const pattern = { shape: [2, 2] as [number, number], indptr: Int32Array.of(0, 1, 2), indices: Int32Array.of(0, 5) }
     expectError(() => t.csrMatmul(pattern, t.zeros([2]), t.zeros([2])), 'ERR_SHAPE', /^pattern: /)
+    const floats = { ...pattern, indices: Float64Array.of(0, 1) as never }
+    expectError(() => t.csrMatmul(floats, t.zeros([2]), t.zeros([2])), 'ERR_DTYPE', /^pattern: .*Int32Array as indices/)
+    const half = { ...pattern, shape: [2, 1.5] as [number, number] }
+    expectError(() => t.csrMatmul(half, t.zeros([2]), t.zeros([2])), 'ERR_SHAPE', /^pattern: /)
+    const whole = t.ones([2, 3], { dtype: 'int32' })
+    const { logSumExp, norm, softmax, logSoftmax } = t
+    for (const [name, operation] of Object.entries({ logSumExp, norm, softmax, logSoftmax })) {
+      expectError(() => operation(whole), 'ERR_DTYPE', new RegExp(`^${name}: .*int32 \\[2, 3\\]`))
+    }
+    expectError(() => t.crossEntropy(whole, [0, 1]), 'ERR_DTYPE', /^crossEntropy: /)
+    expectError(() => t.pow(whole, 1), 'ERR_DTYPE', /^pow: /)
+  })
+
+  it('the pattern of a sparse product stays the one that was given', () => {
+    const pattern = { shape: [2, 2] as [number, number], indptr: Int32Array.of(0, 1, 2), indices: Int32Array.of(1, 0) }
+    const { pullback } = t.vjp((x: t.Tensor) => t.csrMatmul(pattern, t.tensor([2, 3]), x), t.tensor([5, 7]))
+    pattern.shape = [100, 100]
+    pattern.indices = Int32Array.of(99, 99)
+    expect(pullback(t.tensor([1, 10])).toArray()).to.deep.equal([30, 2])
   })
 
   it('int32 tensors count and compare', () => {

@@ -1,4 +1,6 @@
 import { expect } from 'chai'
+import { generator } from '../../lib/random/index.js'
+import { pull, record } from '../../lib/tensor/grad.js'
 import * as t from '../../lib/tensor/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { expectError } from '../helpers/errors.js'
@@ -34,6 +36,29 @@ describe('transformations', () => {
     const mixed = (x: t.Tensor): t.Tensor => t.mul(x, t.grad((y: t.Tensor) => t.mul(x, t.square(y)))(x))
     // x · 2 x y at y = x: 2 x³ with derivative 6 x².
     expect(t.jvp(mixed, tensor(3), tensor(1)).tangent.item()).to.equal(54)
+  })
+
+  it('a value of an outer transformation that is merely returned is a constant within', () => {
+    const backward = (x: t.Tensor): t.Tensor => {
+      expect(
+        t
+          .grad((_y: t.Tensor) => x)(tensor(1))
+          .item(),
+      ).to.equal(0)
+      return t.square(x)
+    }
+    expect(t.grad(backward)(tensor(3)).item()).to.equal(6)
+    expect(t.jvp(backward, tensor(3), tensor(1)).tangent.item()).to.equal(6)
+    const forward = (x: t.Tensor): t.Tensor => {
+      expect(
+        t
+          .linearize((_y: t.Tensor) => x, tensor(1))
+          .jvp(tensor(1))
+          .item(),
+      ).to.equal(0)
+      return t.add(t.square(x), t.jvp((_y: t.Tensor) => x, tensor(1), tensor(1)).tangent)
+    }
+    expect(t.grad(forward)(tensor(3)).item()).to.equal(6)
   })
 
   it('take trees and leave further arguments alone', () => {
@@ -92,6 +117,13 @@ describe('transformations', () => {
       return t.sum(x)
     })(tensor([1, 2]))
     expectError(() => t.add(kept as t.Tensor, 1), 'ERR_TAPE', /add: .*\[2\]/)
+    // Beside a living one of the same level, as a result and as an argument.
+    const stale = kept as t.Tensor
+    expectError(() => t.grad((x: t.Tensor) => t.sum(t.mul(x, stale)))(tensor([1, 2])), 'ERR_TAPE', /mul: .*\[2\]/)
+    expectError(() => t.jvp((x: t.Tensor) => t.mul(x, stale), tensor([1, 2]), tensor([1, 1])), 'ERR_TAPE', /mul/)
+    expectError(() => t.vjp((_x: t.Tensor) => stale, tensor(1)), 'ERR_TAPE', /vjp: .*\[2\]/)
+    expectError(() => t.jvp((_x: t.Tensor) => stale, tensor(1), tensor(1)), 'ERR_TAPE', /jvp: .*\[2\]/)
+    expectError(() => t.vjp((x: t.Tensor) => x, stale), 'ERR_TAPE', /vjp: .*\[2\]/)
     const once = t.vjp(cubes, tensor([1, 2]))
     once.pullback(tensor(1))
     expectError(() => once.pullback(tensor(1)), 'ERR_TAPE', /pullback: .*retain/)
@@ -99,6 +131,44 @@ describe('transformations', () => {
     expect(again.pullback(tensor(1)).toArray()).to.deep.equal([3, 12])
     expect(again.pullback(tensor(2)).toArray()).to.deep.equal([6, 24])
     expectError(() => again.pullback(tensor([1])), 'ERR_SHAPE', /^u: /)
+  })
+
+  it('derivatives have the dtype of their value', () => {
+    const wrong: t.Primitive<null> = {
+      name: 'wrong',
+      evaluate: ([x]) => t.mul(x, 2),
+      jvp: (_inputs, [v]) => v && t.cast(v, 'float64'),
+      vjp: (g) => [t.cast(g, 'float64')],
+    }
+    const [f, x] = [(y: t.Tensor): t.Tensor => t.apply(wrong, [y], null), tensor(1, { dtype: 'float32' })]
+    const message = /wrong: .*float32, got float64/
+    expectError(() => t.grad(f)(x), 'ERR_DTYPE', message)
+    expectError(() => t.jvp(f, x, x), 'ERR_DTYPE', message)
+    expectError(() => t.linearize(f, x).jvp(x), 'ERR_DTYPE', message)
+  })
+
+  it('a tape that is retained stays right after an exception in a rule', () => {
+    let broken = true
+    const brittle = t.customVjp((y: t.Tensor) => t.square(y), {
+      forward: (y) => ({ value: t.square(y), residual: y }),
+      backward: (y, u) => {
+        if (broken) throw new Error('stop')
+        return t.mul(u, t.mul(2, y))
+      },
+    })
+    const { pullback } = t.vjp((x: t.Tensor) => t.mul(brittle(x), x), tensor(3), { retain: true })
+    expect(() => pullback(tensor(1))).to.throw('stop')
+    broken = false
+    expect(pullback(tensor(1)).item()).to.equal(27)
+  })
+
+  it('a tape lets its nodes go once they are passed', () => {
+    const tape = record('grad', (x: t.Tensor) => [t.exp(x), t.sin(x)], tensor([1, 2]))
+    const nodes = [...tape.trace.nodes]
+    pull(tape, [t.ones([2]), t.ones([2])], true)
+    expect(nodes.map(({ inputs }) => inputs.length)).to.deep.equal([0, 1, 1])
+    pull(tape, [t.ones([2]), t.ones([2])], false)
+    expect(nodes.map(({ inputs }) => inputs.length)).to.deep.equal([0, 0, 0])
   })
 
   forEachBackend((backend) => {
@@ -226,6 +296,21 @@ describe('transformations', () => {
     )
 
     it(
+      'checkpoint takes int32 leaves, constants and dropout from a fixed seed',
+      on(() => {
+        type Part = { y: t.Tensor; rows: t.Tensor; scale: t.Tensor }
+        const picked = ({ y, rows, scale }: Part): t.Tensor =>
+          t.mul(scale, t.square(t.dropout(t.gather(y, rows), 0.5, generator(3))))
+        const [rows, scale] = [tensor([0, 2, 2, 5], { dtype: 'int32' }), tensor(3)]
+        const through = (f: typeof picked) => (y: t.Tensor) => t.sum(f({ y, rows, scale }))
+        const [saved, plain] = [through(t.checkpoint(picked)), through(picked)]
+        expect(t.grad(saved)(x).toArray()).to.deep.equal(t.grad(plain)(x).toArray())
+        const v = draw([8], next)
+        expect(t.linearize(saved, x).jvp(v).item()).to.equal(t.linearize(plain, x).jvp(v).item())
+      }),
+    )
+
+    it(
       'customVjp uses the rule that was given, to the second order',
       on(() => {
         // The clipped logarithm: log x with its derivative bounded by 10.
@@ -242,6 +327,14 @@ describe('transformations', () => {
         expect(t.hvp(f, tensor([0.01, 2]), tensor([1, 1])).toArray()).to.deep.equal([-0, -0.25])
         expect(log(tensor([1])).toArray()).to.deep.equal([0])
         expectError(() => t.jvp(f, tensor([1]), tensor([1])), 'ERR_TAPE', /customVjp: .*forward mode/)
+        const closed = (y: t.Tensor): t.Tensor => {
+          const scaled = t.customVjp((z: t.Tensor) => t.mul(y, z), {
+            forward: (z) => ({ value: t.mul(y, z), residual: null }),
+            backward: (_, u) => u,
+          })
+          return t.sum(scaled(t.mul(y, 2)))
+        }
+        expectError(() => t.grad(closed)(tensor([1])), 'ERR_TAPE', /customVjp: .*arguments alone/)
       }),
     )
 

@@ -414,4 +414,11 @@ describe('values of tensor operations', () => {
       }),
     )
   })
+
+  it('products over an inner length of 0 are 0', () => {
+    const [a, b] = [t.zeros([2, 3, 0]), t.zeros([0, 4])]
+    expect(t.matmul(a, b).shape).to.deep.equal([2, 3, 4])
+    expect([...t.matmul(a, b).data]).to.deep.equal(new Array(24).fill(0))
+    expect(t.grad((x: t.Tensor) => t.sum(t.matmul(x, b)))(a).shape).to.deep.equal([2, 3, 0])
+  })
 })

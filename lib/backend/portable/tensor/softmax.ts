@@ -51,15 +51,16 @@ export function crossEntropyVjp(
   out: TensorData,
   g: TensorData,
   x: TensorData,
-  y: TensorData,
   labels: Int32Array,
   rows: number,
   columns: number,
 ): void {
   for (let i = 0; i < rows; i++) {
     const start = i * columns
-    const shift = y[i] + x[start + labels[i]]
-    for (let j = 0; j < columns; j++) out[start + j] = g[i] * exp(x[start + j] - shift)
+    // Not by the loss: beside a large x at the label it has no digits left for the others.
+    const most = greatest(x, start, columns)
+    const scale = g[i] / expSum(x, start, columns, most)
+    for (let j = start; j < start + columns; j++) out[j] = scale * exp(x[j] - most)
     out[start + labels[i]] -= g[i]
   }
 }
