@@ -7,7 +7,7 @@ import { columnScales, withColumns } from './equilibrate.js'
 import { frobenius } from './matrix.js'
 import { squares } from './merit.js'
 import { blockSizeFor, type CheckedOptions, checkBlocks } from './options.js'
-import { inKernel, type Steps } from './steps.js'
+import { inKernel, inSlices, type Steps } from './steps.js'
 
 /** Operations for an entry of the vectors in one iteration of MINRES. */
 const vectorWork = 24
@@ -34,7 +34,7 @@ export class Direction {
   isOutOfTime = false
   private readonly b: Float64Array
   /** D, where Γ D is sketched instead of Γ. */
-  private readonly scales: Float64Array | null
+  private scales: Float64Array | null = null
   private sketched: SystemMatrix | undefined
 
   constructor(
@@ -48,9 +48,7 @@ export class Direction {
     this.b = gradient.map((value) => -value)
     this.z = new Float64Array(kkt.rows)
     this.norm = frobenius(kkt)
-    const { equilibrate, linearSolver } = options
-    if (linearSolver === 'sketch') checkBlocks(options, kkt.rows)
-    this.scales = equilibrate && linearSolver === 'sketch' ? columnScales(kkt) : null
+    if (options.linearSolver === 'sketch') checkBlocks(options, kkt.rows)
     this.residual = Math.sqrt(squares(gradient))
   }
 
@@ -65,7 +63,9 @@ export class Direction {
   }
 
   private *sketch({ threshold, coarse, gradient, bound }: Demand): Steps<void> {
-    const { options, kkt, b, scales } = this
+    const { options, kkt, b } = this
+    if (options.equilibrate) this.scales ??= yield* inSlices((monitor) => columnScales(kkt, monitor))
+    const { scales } = this
     this.sketched ??= scales === null ? kkt : withColumns(kkt, scales)
     // z = D y
     const z = scales === null ? this.z : this.z.map((value, j) => value / scales[j])

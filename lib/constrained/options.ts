@@ -48,11 +48,15 @@ export function checkSketch(options: SketchOptions): CheckedSketch {
     const expected = sketch === 'blocks' ? 'sets of rows' : "none without sketch: 'blocks'"
     throw new ExtremaError('ERR_OPTION', `blocks: expected ${expected}, got ${describe(options.blocks)}`)
   }
+  const sampling = oneOf('sampling', options.sampling, ['uniform', 'norm'], 'uniform')
+  if (sketch === 'blocks' && sampling === 'norm') {
+    throw new ExtremaError('ERR_OPTION', "sampling: expected 'uniform' for sketch: 'blocks', got 'norm'")
+  }
   return {
     sketch,
     blocks: options.blocks === undefined ? null : gatherBlocks(options.blocks),
     blockSize: blockSize === undefined ? undefined : whole('blockSize', blockSize, 1, 1),
-    byNorm: oneOf('sampling', options.sampling, ['uniform', 'norm'], 'uniform') === 'norm',
+    byNorm: sampling === 'norm',
     key: Uint32Array.of(seed % 2 ** 32, Math.floor(seed / 2 ** 32)),
   }
 }
@@ -213,8 +217,16 @@ export function checkOptions(options: EqualityConstrainedOptions): CheckedOption
   if (onIteration !== undefined && typeof onIteration !== 'function') {
     throw new ExtremaError('ERR_OPTION', `onIteration: expected a function, got ${describe(onIteration)}`)
   }
+  const sketch = checkSketch(options)
+  const linearSolver = oneOf('linearSolver', options.linearSolver, ['sketch', 'exact', 'minres'], 'sketch')
+  const scaling = oneOf('scaling', options.scaling, ['none', 'equilibrate'], 'none')
+  if (linearSolver !== 'sketch' && (scaling === 'equilibrate' || sketch.blocks !== null)) {
+    const given = scaling === 'equilibrate' ? "scaling: expected 'none'" : 'blocks: expected none'
+    const came = scaling === 'equilibrate' ? "'equilibrate'" : describe(options.blocks)
+    throw new ExtremaError('ERR_OPTION', `${given} for linearSolver: '${linearSolver}', got ${came}`)
+  }
   return {
-    ...checkSketch(options),
+    ...sketch,
     control,
     kernels: kernels(backend),
     threads,
@@ -223,8 +235,8 @@ export function checkOptions(options: EqualityConstrainedOptions): CheckedOption
     maxSketches: whole('maxSketches', options.maxSketches, 100_000, 1, 2 ** 52),
     practical: oneOf('accuracy', options.accuracy, ['theoretical', 'practical'], 'theoretical') === 'practical',
     forcing,
-    equilibrate: oneOf('scaling', options.scaling, ['none', 'equilibrate'], 'none') === 'equilibrate',
-    linearSolver: oneOf('linearSolver', options.linearSolver, ['sketch', 'exact', 'minres'], 'sketch'),
+    equilibrate: scaling === 'equilibrate',
+    linearSolver,
     curvature: oneOf('curvature', options.curvature, ['inertia', 'assume'], 'inertia'),
     eta1: positive('eta1', options.eta1, 1),
     eta2: positive('eta2', options.eta2, 0.1),

@@ -4,16 +4,19 @@ import type { MatrixLike, NdArray } from '../core/arrays.js'
 import type { Solution } from '../core/solution.js'
 import {
   allocate,
+  type Calls,
+  callOf,
   type DirectOptions,
   directNames,
   ending,
   factorReport,
-  noControl,
   type Run,
   rightSide,
+  runCallsSync,
   runKernel,
   type Solved,
   sameForm,
+  solveCalls,
   squareMatrix,
   startRun,
   type VectorOrMatrix,
@@ -66,19 +69,22 @@ function prepare(matrix: MatrixLike, options: DirectOptions): { run: Run; job: C
 function finish({ n, factor: a, report, threads }: CholeskyJob, run: Run): CholeskyFactorization {
   let logDeterminant = 0
   for (let i = 0; i < n; i++) logDeterminant += 2 * Math.log(a[i * n + i])
-  return {
+  function* solving<T extends VectorOrMatrix>(given: T): Calls<Solved<T>> {
+    const side = rightSide('b', given, n)
+    const { data: b, columns } = side
+    const { triangularSolve } = kernels(run.backend).linear
+    const triangle = { n, pitch: n, a, lower: true, unit: false, columns, b, threads }
+    yield callOf(triangularSolve, { ...triangle, transpose: false })
+    yield callOf(triangularSolve, { ...triangle, transpose: true })
+    return sameForm(b, n, side)
+  }
+  const factorization: CholeskyFactorization = {
     ...ending(run, report[factorField.residual]),
     l: { data: a, shape: [n, n] },
     logDeterminant,
     determinant: Math.exp(logDeterminant),
-    solve(given) {
-      const side = rightSide('b', given, n)
-      const { data: b, columns } = side
-      const { triangularSolve } = kernels(run.backend).linear
-      const triangle = { n, pitch: n, a, lower: true, unit: false, columns, b, threads }
-      triangularSolve.runSync({ ...triangle, transpose: false }, noControl)
-      triangularSolve.runSync({ ...triangle, transpose: true }, noControl)
-      return sameForm(b, n, side)
-    },
+    solve: (given) => runCallsSync(solving(given)),
   }
+  solveCalls.set(factorization, solving)
+  return factorization
 }

@@ -91,6 +91,30 @@ export function factorReport(): Float64Array {
   return new Float64Array(factorReportLength)
 }
 
+/** A kernel with its job, to be run in either form. */
+export interface Call {
+  run(control: Control): Promise<void>
+  runSync(control: Control): void
+}
+
+export function callOf<Job>(kernel: Kernel<Job>, job: Job): Call {
+  return { run: (control) => kernel.run(job, control), runSync: (control) => kernel.runSync(job, control) }
+}
+
+/** What kernels, one after another, come to. */
+export type Calls<T> = Generator<Call, T, void>
+
+export function runCallsSync<T>(calls: Calls<T>): T {
+  for (;;) {
+    const { done, value } = calls.next()
+    if (done) return value
+    value.runSync(noControl)
+  }
+}
+
+/** How `solve` of a factorization goes, for those who do not want to wait for it on their thread. */
+export const solveCalls = new WeakMap<object, (b: Float64Array) => Calls<Float64Array>>()
+
 export async function runKernel<Job extends { a: Float64Array }>(
   kernel: Kernel<Job>,
   job: Job,

@@ -5,6 +5,8 @@ import { ExtremaError } from '../core/errors.js'
 import type { Solution } from '../core/solution.js'
 import {
   allocate,
+  type Calls,
+  callOf,
   type DirectOptions,
   directNames,
   ending,
@@ -13,9 +15,11 @@ import {
   type RightSide,
   type Run,
   rightSide,
+  runCallsSync,
   runKernel,
   type Solved,
   sameForm,
+  solveCalls,
   squareMatrix,
   startRun,
   type VectorOrMatrix,
@@ -85,7 +89,20 @@ function finish({ n, factors: a, permutation, report, threads }: LuJob, run: Run
     throw new ExtremaError('ERR_SINGULAR', `matrix: expected an invertible matrix, got a zero pivot in column ${rank}`)
   }
   const { triangularSolve } = kernels(run.backend).linear
-  return {
+  function* solving<T extends VectorOrMatrix>(given: T): Calls<Solved<T>> {
+    const side = checked(given)
+    const { columns } = side
+    const b = new Float64Array(n * columns)
+    for (let i = 0; i < n; i++) {
+      const row = permutation[i] * columns
+      b.set(side.data.subarray(row, row + columns), i * columns)
+    }
+    const triangle = { n, pitch: n, a, transpose: false, columns, b, threads }
+    yield callOf(triangularSolve, { ...triangle, lower: true, unit: true })
+    yield callOf(triangularSolve, { ...triangle, lower: false, unit: false })
+    return sameForm(b, n, side)
+  }
+  const factorization: LuFactorization = {
     ...ending(run, report[factorField.residual]),
     factors: { data: a, shape: [n, n] },
     permutation,
@@ -93,19 +110,7 @@ function finish({ n, factors: a, permutation, report, threads }: LuJob, run: Run
     determinant: singular ? 0 : sign * Math.exp(logAbsDeterminant),
     logAbsDeterminant: singular ? Number.NEGATIVE_INFINITY : logAbsDeterminant,
     determinantSign: (singular ? 0 : sign) as -1 | 0 | 1,
-    solve(given) {
-      const side = checked(given)
-      const { columns } = side
-      const b = new Float64Array(n * columns)
-      for (let i = 0; i < n; i++) {
-        const row = permutation[i] * columns
-        b.set(side.data.subarray(row, row + columns), i * columns)
-      }
-      const triangle = { n, pitch: n, a, transpose: false, columns, b, threads }
-      triangularSolve.runSync({ ...triangle, lower: true, unit: true }, noControl)
-      triangularSolve.runSync({ ...triangle, lower: false, unit: false }, noControl)
-      return sameForm(b, n, side)
-    },
+    solve: (given) => runCallsSync(solving(given)),
     solveTranspose(given) {
       const side = checked(given)
       const { columns, data: b } = side
@@ -119,4 +124,6 @@ function finish({ n, factors: a, permutation, report, threads }: LuJob, run: Run
       return sameForm(x, n, side)
     },
   }
+  solveCalls.set(factorization, solving)
+  return factorization
 }

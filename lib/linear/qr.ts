@@ -6,6 +6,8 @@ import { flag } from '../core/options.js'
 import type { Solution } from '../core/solution.js'
 import {
   allocate,
+  type Calls,
+  callOf,
   type DirectOptions,
   denseMatrix,
   directNames,
@@ -14,9 +16,11 @@ import {
   noControl,
   type Run,
   rightSide,
+  runCallsSync,
   runKernel,
   type Solved,
   sameForm,
+  solveCalls,
   startRun,
   type VectorOrMatrix,
 } from './direct.js'
@@ -109,8 +113,29 @@ function finish(job: QrJob, run: Run): QrFactorization {
   for (let i = 0; i < k; i++) if (Math.abs(r[i * n + i]) > least) rank++
   const { applyQ: apply, triangularSolve } = kernels(run.backend).linear
   const product = (b: Float64Array, columns: number, transpose: boolean) =>
-    apply.runSync({ m, k, reflectors, tau, transpose, columns, b, threads }, noControl)
-  return {
+    callOf(apply, { m, k, reflectors, tau, transpose, columns, b, threads })
+  function* solving<T extends VectorOrMatrix>(given: T): Calls<Solved<T>> {
+    const side = rightSide('b', given, m)
+    if (m < n) {
+      throw new ExtremaError('ERR_SHAPE', `matrix: expected at least as many rows as columns, got ${shapeText(m, n)}`)
+    }
+    if (rank < n && !pivoting) {
+      throw new ExtremaError('ERR_SINGULAR', `matrix: expected ${n} independent columns, got ${rank}`)
+    }
+    const { data: b, columns } = side
+    yield product(b, columns, true)
+    const x = new Float64Array(n * columns)
+    if (rank > 0) {
+      const head = b.slice(0, rank * columns)
+      const triangle = { n: rank, pitch: n, a: r, lower: false, transpose: false, unit: false }
+      yield callOf(triangularSolve, { ...triangle, columns, b: head, threads })
+      for (let j = 0; j < rank; j++) {
+        x.set(head.subarray(j * columns, (j + 1) * columns), permutation[j] * columns)
+      }
+    }
+    return sameForm(x, n, side)
+  }
+  const factorization: QrFactorization = {
     ...ending(run, report[factorField.residual]),
     ...(q === null ? {} : { q: { data: q, shape: [m, k] } }),
     r: { data: r, shape: [k, n] },
@@ -118,29 +143,11 @@ function finish(job: QrJob, run: Run): QrFactorization {
     rank,
     applyQ(given, options = {}) {
       const side = rightSide('b', given, m)
-      product(side.data, side.columns, flag('transpose', options.transpose, false))
+      product(side.data, side.columns, flag('transpose', options.transpose, false)).runSync(noControl)
       return sameForm(side.data, m, side)
     },
-    solve(given) {
-      const side = rightSide('b', given, m)
-      if (m < n) {
-        throw new ExtremaError('ERR_SHAPE', `matrix: expected at least as many rows as columns, got ${shapeText(m, n)}`)
-      }
-      if (rank < n && !pivoting) {
-        throw new ExtremaError('ERR_SINGULAR', `matrix: expected ${n} independent columns, got ${rank}`)
-      }
-      const { data: b, columns } = side
-      product(b, columns, true)
-      const x = new Float64Array(n * columns)
-      if (rank > 0) {
-        const head = b.slice(0, rank * columns)
-        const triangle = { n: rank, pitch: n, a: r, lower: false, transpose: false, unit: false }
-        triangularSolve.runSync({ ...triangle, columns, b: head, threads }, noControl)
-        for (let j = 0; j < rank; j++) {
-          x.set(head.subarray(j * columns, (j + 1) * columns), permutation[j] * columns)
-        }
-      }
-      return sameForm(x, n, side)
-    },
+    solve: (given) => runCallsSync(solving(given)),
   }
+  solveCalls.set(factorization, solving)
+  return factorization
 }

@@ -5,7 +5,7 @@ import type { Step } from '../backend/portable/linear/step.js'
 import { ExtremaError } from '../core/errors.js'
 import type { Status } from '../core/solution.js'
 import { cholesky, choleskySync } from './cholesky.js'
-import { allocate, type DirectOptions } from './direct.js'
+import { allocate, type DirectOptions, solveCalls } from './direct.js'
 import type { Run } from './drive.js'
 import type { IterativeOptions, LinearSolution } from './iterative.js'
 import { lu, luSync } from './lu.js'
@@ -37,6 +37,8 @@ const norm = (x: Float64Array) => normOf(x, 0, x.length)
 interface Factor {
   backend: 'native' | 'portable'
   solve(b: Float64Array): Step<Float64Array>
+  /** All entries, where those were factored. */
+  entries: Float64Array | null
 }
 
 function* factorOf(
@@ -56,6 +58,7 @@ function* factorOf(
     const { signal } = options
     return {
       backend: factor.backend,
+      entries: null,
       solve: (b) =>
         either(
           run,
@@ -71,16 +74,25 @@ function* factorOf(
     qr: { sync: qrSync, async: qr },
   }[method]
   const own = method === 'qr' ? { ...options, q: false } : options
-  const factor = yield* either<{ backend: 'native' | 'portable'; solve(b: Float64Array): Float64Array }>(
+  const factor = yield* either<{ backend: 'native' | 'portable' }>(
     run,
     () => forms.sync(dense, own),
     () => forms.async(dense, own),
   )
   return {
     backend: factor.backend,
-    // biome-ignore lint/correctness/useYield: it is short.
+    entries: dense.data,
     *solve(b) {
-      return factor.solve(b)
+      const calls = solveCalls.get(factor)!(b)
+      for (;;) {
+        const { done, value } = calls.next()
+        if (done) return value
+        yield* either(
+          run,
+          () => value.runSync(run.control),
+          () => value.run(run.control),
+        )
+      }
     },
   }
 }
@@ -150,20 +162,28 @@ export function* directSteps(
   const r = b.slice()
   const residuals = [size === 0 ? 0 : 1]
   let matvecs = 0
+  /** ‖A‖, Frobenius norm, once it is known. */
+  let scale: number | undefined
   while (residuals.length <= mostRefinements) {
     if (residuals.at(-1)! === 0) break
     const step = yield* factor.solve(r)
     const next = x.map((value, i) => value + step[i])
-    const image = yield* product(next, false)
-    matvecs++
-    const rest = b.map((value, i) => value - image[i])
-    let residual = norm(rest) / size
-    if (rows > columns && residual > tolerance) {
+    let residual = Number.NaN
+    let rest = r
+    if (next.every(Number.isFinite)) {
+      const image = yield* product(next, false)
+      matvecs++
+      rest = b.map((value, i) => value - image[i])
+      residual = norm(rest) / size
+    }
+    if (rows > columns && residual > tolerance && Number.isFinite(residual)) {
       const gradient = yield* product(rest, true)
       matvecs++
-      residual = Math.min(residual, norm(gradient) / (frobenius(data) * norm(rest)))
+      scale ??= yield* frobenius(factor.entries!, run)
+      residual = Math.min(residual, norm(gradient) / (scale * norm(rest)))
     }
     if (!Number.isFinite(residual)) {
+      if (residuals.length > 1) break
       throw new ExtremaError('ERR_SINGULAR', 'matrix: expected an invertible one, got a solution beyond float64')
     }
     if (residuals.length > 1 && residual >= residuals.at(-1)!) break
@@ -186,6 +206,14 @@ export function* directSteps(
   return history === true ? { ...solution, history: Float64Array.from(residuals) } : solution
 }
 
-function frobenius(data: OperatorData): number {
-  return data.kind === 'dense' ? norm(data.data) : 1
+/** Entries between two looks at the clock. */
+const stretch = 65_536
+
+function* frobenius(entries: Float64Array, { monitor }: Run): Step<number> {
+  const parts = new Float64Array(Math.ceil(entries.length / stretch))
+  for (let p = 0; p < parts.length; p++) {
+    parts[p] = normOf(entries, p * stretch, Math.min(stretch, entries.length - p * stretch))
+    if (monitor.due()) yield
+  }
+  return norm(parts)
 }

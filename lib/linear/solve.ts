@@ -163,6 +163,12 @@ function choose(data: OperatorData | null, rows: number, columns: number): Candi
       ? [{ method: 'cholesky' }, { method: 'lu' }, { method: 'minres' }]
       : [{ method: 'lu' }, { method: 'gmres' }]
   }
+  if (data.kind === 'dense') {
+    // Whether it is symmetric is left to the probe of the methods: a scan would hold up the event loop.
+    return isPositive && firstRowIsFirstColumn(data)
+      ? [{ method: 'conjugateGradient', preconditioner: { kind: 'jacobi' } }, { method: 'minres' }, { method: 'gmres' }]
+      : [{ method: 'gmres' }, { method: 'bicgstab' }]
+  }
   const filled: Candidate[] = rows <= mostFilled ? [{ method: 'lu' }] : []
   const isGrid = data.kind === 'stencil' || data.kind === 'constant-stencil'
   const entries = isGrid ? null : rowsOf('matrix', data)
@@ -250,14 +256,23 @@ function* steps(plan: Plan, run: Run): Step<SolveSolution> {
     if (method === 'conjugateGradient' && !isDefinite) continue
     const limit = plan.options.timeLimit
     const rest = limit === undefined ? limit : limit - (performance.now() - start)
-    if (attempts.length > 0 && rest !== undefined && rest <= 0) break
+    if (attempts.length > 0 && rest !== undefined && rest <= 0) {
+      if (best !== null) break
+      // An iteration ends at once and says that time is up; a factorization would run to its end.
+      if (isDirect(method)) continue
+    }
     const own =
-      rest === undefined || attempts.length === 0 ? plan : { ...plan, options: { ...plan.options, timeLimit: rest } }
+      rest === undefined || attempts.length === 0
+        ? plan
+        : { ...plan, options: { ...plan.options, timeLimit: Math.max(Number.MIN_VALUE, rest) } }
     try {
       const solution = yield* attempt(own, candidate, run)
       const { status, iterations, residual } = solution
       attempts.push({ method, outcome: status, iterations, residual })
-      if (best === null || status !== 'stalled' || residual < best.residual) best = { ...solution, method }
+      // NaN is worse than any number.
+      if (best === null || status === 'converged' || residual < best.residual || Number.isNaN(best.residual)) {
+        best = { ...solution, method }
+      }
       if (status !== 'stalled') break
       reasons.push(`${method} stalled at ${residual.toExponential(1)}`)
     } catch (error) {

@@ -49,6 +49,7 @@ double RowBlocks::factor(size_t p, Monitor& monitor) {
   std::vector<unsigned char> isFound(n);
   double flops = 0;
   for (size_t i = 0; i < n; i++) {
+    if (monitor.cancelled()) return flops;
     const auto row = static_cast<size_t>(rows[i]);
     found.clear();
     for (size_t k = a_.begin(row); k < a_.end(row); k++) {

@@ -9,7 +9,7 @@ namespace {
 
 // A pivot at most this part of its diagonal entry is a null one.
 constexpr double kNullPivot = 1e-13;
-// Nodes of a stretch.
+// Nodes of a stretch, and between two looks at the monitor.
 constexpr size_t kStretch = 1 << 16;
 constexpr int32_t kTaken = -1;
 
@@ -46,15 +46,16 @@ Entries entriesOf(const ForestRows& rows, size_t i, int32_t p) {
 
 ForestFault ForestSolver::solve(const ForestRows& rows, size_t size, const double* c, double* x,
                                 bool semidefinite, Team& team) {
+  const Monitor& monitor = team.monitor();
   forEach(team, size, size * 8, [&](size_t i, unsigned) { load(i, rows, c, x); });
   const uint32_t stretches = static_cast<uint32_t>((size + kStretch - 1) / kStretch);
   std::vector<Part> parts(stretches + 1);
   team.run(stretches, [&](uint32_t s, unsigned) {
     parts[s].order = &order_[s * kStretch];
     parts[s].toParent = &toParent_[s * kStretch];
-    peel(parts[s], s * kStretch, std::min(size, (s + 1) * kStretch), rows, x);
+    peel(parts[s], s * kStretch, std::min(size, (s + 1) * kStretch), rows, x, monitor);
   });
-  if (team.monitor().cancelled()) return ForestFault::none;
+  if (monitor.cancelled()) return ForestFault::none;
   size_t taken = 0;
   for (uint32_t s = 0; s < stretches; s++) taken += parts[s].count;
   const std::unique_ptr<int32_t[]> order(new int32_t[size - taken]);
@@ -62,7 +63,8 @@ ForestFault ForestSolver::solve(const ForestRows& rows, size_t size, const doubl
   Part& rest = parts.back();
   rest.order = order.get();
   rest.toParent = toParent.get();
-  if (stretches > 1) peel(rest, 0, size, rows, x);
+  if (stretches > 1) peel(rest, 0, size, rows, x, monitor);
+  if (monitor.cancelled()) return ForestFault::none;
   for (const Part& part : parts) {
     if (part.kind == ForestFault::none) continue;
     fault = part.fault;
@@ -70,13 +72,14 @@ ForestFault ForestSolver::solve(const ForestRows& rows, size_t size, const doubl
   }
   trees = size - taken - rest.count;
   for (size_t i = 0; i < size; i++) {
+    if (i % kStretch == 0 && monitor.cancelled()) return ForestFault::none;
     if (degree_[i] <= 0) continue;
-    fault = nodeOnCycle(size, rows);
+    fault = nodeOnCycle(size, rows, monitor);
     return ForestFault::cycle;
   }
-  if (!solveRoots(size, rows, x, semidefinite)) return ForestFault::pivot;
-  substitute(rest, x);
-  team.run(stretches, [&](uint32_t s, unsigned) { substitute(parts[s], x); });
+  if (!solveRoots(size, rows, x, semidefinite, monitor)) return ForestFault::pivot;
+  substitute(rest, x, monitor);
+  team.run(stretches, [&](uint32_t s, unsigned) { substitute(parts[s], x, monitor); });
   return ForestFault::none;
 }
 
@@ -99,8 +102,10 @@ void ForestSolver::load(size_t i, const ForestRows& rows, const double* c, doubl
 }
 
 // Takes off the leaves first … last - 1 whose parents are among them, and what becomes a leaf by it.
-void ForestSolver::peel(Part& part, size_t first, size_t last, const ForestRows& rows, double* x) {
+void ForestSolver::peel(Part& part, size_t first, size_t last, const ForestRows& rows, double* x,
+                        const Monitor& monitor) {
   for (size_t next = first; next < last; next++) {
+    if (next % kStretch == 0 && monitor.cancelled()) return;
     size_t i = next;
     while (degree_[i] == 1) {
       const int32_t p = link_[i];
@@ -118,6 +123,7 @@ void ForestSolver::peel(Part& part, size_t first, size_t last, const ForestRows&
       x[p] -= ratio * x[i];
       part.order[part.count] = static_cast<int32_t>(i);
       part.toParent[part.count++] = entries.toParent;
+      if (part.count % kStretch == 0 && monitor.cancelled()) return;
       degree_[i] = kTaken;
       degree_[p]--;
       link_[p] ^= static_cast<int32_t>(i);
@@ -128,8 +134,10 @@ void ForestSolver::peel(Part& part, size_t first, size_t last, const ForestRows&
   }
 }
 
-bool ForestSolver::solveRoots(size_t size, const ForestRows& rows, double* x, bool semidefinite) {
+bool ForestSolver::solveRoots(size_t size, const ForestRows& rows, double* x, bool semidefinite,
+                              const Monitor& monitor) {
   for (size_t i = 0; i < size; i++) {
+    if (i % kStretch == 0 && monitor.cancelled()) return true;
     if (degree_[i] == kTaken) continue;
     const double diagonal = entriesOf(rows, i, kTaken).diagonal;
     if (pivots_[i] > kNullPivot * diagonal) {
@@ -146,8 +154,9 @@ bool ForestSolver::solveRoots(size_t size, const ForestRows& rows, double* x, bo
   return true;
 }
 
-void ForestSolver::substitute(const Part& part, double* x) const {
+void ForestSolver::substitute(const Part& part, double* x, const Monitor& monitor) const {
   for (size_t at = part.count; at-- > 0;) {
+    if (at % kStretch == 0 && monitor.cancelled()) return;
     const int32_t i = part.order[at];
     x[i] = (x[i] - part.toParent[at] * x[link_[i]]) / pivots_[i];
   }
@@ -155,12 +164,13 @@ void ForestSolver::substitute(const Part& part, double* x) const {
 
 // What is left when no leaf is: every node has two neighbours left, so a walk that does not turn back comes
 // to where it was.
-size_t ForestSolver::nodeOnCycle(size_t size, const ForestRows& rows) const {
+size_t ForestSolver::nodeOnCycle(size_t size, const ForestRows& rows, const Monitor& monitor) const {
   std::vector<char> seen(size);
-  size_t i = 0, last = size;
+  size_t i = 0, last = size, steps = 0;
   while (degree_[i] <= 0) i++;
   while (!seen[i]) {
     seen[i] = 1;
+    if (++steps % kStretch == 0 && monitor.cancelled()) break;
     size_t next = i;
     for (int32_t k = rows.indptr[i]; k < rows.indptr[i + 1] && next == i; k++) {
       const size_t j = static_cast<size_t>(rows.indices[k]);

@@ -59,10 +59,11 @@ class ForestSolver {
     ForestFault kind = ForestFault::none;
   };
   void load(size_t i, const ForestRows& rows, const double* c, double* x);
-  void peel(Part& part, size_t first, size_t last, const ForestRows& rows, double* x);
-  void substitute(const Part& part, double* x) const;
-  bool solveRoots(size_t size, const ForestRows& rows, double* x, bool semidefinite);
-  size_t nodeOnCycle(size_t size, const ForestRows& rows) const;
+  // All of these end early, in any state, where the result is not wanted any more.
+  void peel(Part& part, size_t first, size_t last, const ForestRows& rows, double* x, const Monitor& monitor);
+  void substitute(const Part& part, double* x, const Monitor& monitor) const;
+  bool solveRoots(size_t size, const ForestRows& rows, double* x, bool semidefinite, const Monitor& monitor);
+  size_t nodeOnCycle(size_t size, const ForestRows& rows, const Monitor& monitor) const;
 
   // Never read before it is written, so never zeroed: that would be another pass through memory.
   std::unique_ptr<int32_t[]> degree_, link_, order_;

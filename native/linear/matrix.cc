@@ -23,8 +23,10 @@ size_t rowsPerChunk(size_t m, size_t n) {
 }
 
 [[noreturn]] void refuse(const char* name, const double* a, size_t n, size_t at) {
-  const size_t entry = static_cast<size_t>(
+  size_t entry = static_cast<size_t>(
       std::find_if(a + at, a + at + n, [](double x) { return !std::isfinite(x); }) - (a + at));
+  // The caller may have written there since.
+  entry = std::min(entry, n - 1);
   const double x = a[at + entry];
   const char* came = std::isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity";
   throw Error("ERR_NOT_FINITE", std::string(name) + "[" + std::to_string(at / n) + "][" +
@@ -155,14 +157,20 @@ size_t partsOf(size_t side) {
   return std::max(std::clamp<size_t>((side + kTileSide / 2) / kTileSide, 1, 8), side / kTallTile);
 }
 
+// In steps along the sum, as BLAS cannot be interrupted.
 void multiplyTile(const Product& p, size_t i0, size_t i1, size_t j0, size_t j1, size_t l0, size_t l1,
-                  double beta, double* c, size_t pitch) {
-  const double* a = p.a + (p.transposeA ? l0 * p.pitchA + i0 : i0 * p.pitchA + l0);
-  const double* b = p.b + (p.transposeB ? j0 * p.pitchB + l0 : l0 * p.pitchB + j0);
-  cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans,
-              p.transposeB ? CblasTrans : CblasNoTrans, static_cast<int>(i1 - i0), static_cast<int>(j1 - j0),
-              static_cast<int>(l1 - l0), p.alpha, a, static_cast<int>(p.pitchA), b,
-              static_cast<int>(p.pitchB), beta, c, static_cast<int>(pitch));
+                  double beta, double* c, size_t pitch, const Monitor& monitor) {
+  size_t l = l0;
+  do {
+    const size_t end = std::min(l1, l + kDepthStep);
+    const double* a = p.a + (p.transposeA ? l * p.pitchA + i0 : i0 * p.pitchA + l);
+    const double* b = p.b + (p.transposeB ? j0 * p.pitchB + l : l * p.pitchB + j0);
+    cblas_dgemm(CblasRowMajor, p.transposeA ? CblasTrans : CblasNoTrans,
+                p.transposeB ? CblasTrans : CblasNoTrans, static_cast<int>(i1 - i0),
+                static_cast<int>(j1 - j0), static_cast<int>(end - l), p.alpha, a, static_cast<int>(p.pitchA),
+                b, static_cast<int>(p.pitchB), l == l0 ? beta : 1, c, static_cast<int>(pitch));
+    l = end;
+  } while (l < l1 && !monitor.cancelled());
 }
 
 // c is small and the sum behind each entry long: parts of the sum, added in order.
@@ -170,8 +178,8 @@ void multiplyByDepth(Team& team, const Product& p, size_t depths) {
   const size_t size = p.m * p.n;
   Aligned<double> parts(depths * size);
   team.run(static_cast<uint32_t>(depths), [&](uint32_t d, unsigned) {
-    multiplyTile(p, 0, p.m, 0, p.n, p.k * d / depths, p.k * (d + 1) / depths, 0, parts.data() + d * size,
-                 p.n);
+    multiplyTile(p, 0, p.m, 0, p.n, p.k * d / depths, p.k * (d + 1) / depths, 0, parts.data() + d * size, p.n,
+                 team.monitor());
   });
   for (size_t i = 0; i < p.m; i++) {
     double* row = p.c + i * p.pitchC;
@@ -205,7 +213,7 @@ void multiply(Team& team, const Product& p) {
     const size_t r = chunk / byColumns, s = chunk % byColumns;
     const size_t i0 = p.m * r / byRows, j0 = p.n * s / byColumns;
     multiplyTile(p, i0, p.m * (r + 1) / byRows, j0, p.n * (s + 1) / byColumns, 0, p.k, p.beta,
-                 p.c + i0 * p.pitchC + j0, p.pitchC);
+                 p.c + i0 * p.pitchC + j0, p.pitchC, team.monitor());
   });
 }
 

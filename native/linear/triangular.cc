@@ -8,6 +8,23 @@ namespace {
 
 constexpr size_t kLeastRows = 1 << 14;     // below that one thread does
 constexpr size_t kLeastPerLevel = 1 << 6;  // rows that depend on as many others in a chain
+constexpr size_t kPollEntries = 1 << 16;
+
+// Counts rows and their entries, and asks now and then whether the result is still wanted.
+class Poll {
+ public:
+  explicit Poll(const Monitor& monitor) : monitor_(monitor) {}
+  bool cancelled(size_t entries) {
+    seen_ += entries + 1;
+    if (seen_ < kPollEntries) return false;
+    seen_ = 0;
+    return monitor_.cancelled();
+  }
+
+ private:
+  const Monitor& monitor_;
+  size_t seen_ = kPollEntries;
+};
 
 }  // namespace
 
@@ -17,14 +34,16 @@ TriangularSweep::TriangularSweep(const Csr& matrix, const int32_t* begin, const 
 // A row's level is the length of the longest chain of rows that it depends on. Strips of adjacent rows, cut
 // where the level passes a multiple of a width, are tiles of a wavefront: what a row needs has a lower level
 // and comes before it.
-void TriangularSweep::plan() {
+void TriangularSweep::plan(const Monitor& monitor) {
   planned_ = true;
   const size_t n = matrix_.rows;
   if (n < kLeastRows) return;
   std::vector<int32_t> level(n, 0);
   int32_t most = 0;
+  Poll poll(monitor);
   for (size_t k = 0; k < n; k++) {
     const size_t i = rowAt(k);
+    if (poll.cancelled(static_cast<size_t>(end_[i] - begin_[i]))) return;
     int32_t own = 0;
     for (int32_t e = begin_[i]; e < end_[i]; e++)
       own = std::max(own, level[static_cast<size_t>(matrix_.indices[e])] + 1);
@@ -43,12 +62,14 @@ void TriangularSweep::plan() {
   // Runs are counted, then placed.
   firstRun_.assign(strips * waves_ + 1, 0);
   for (size_t k = 0; k < n; k++) {
+    if (poll.cancelled(0)) return;
     if (k == 0 || tile(k) != tile(k - 1)) firstRun_[tile(k) + 1]++;
   }
   for (size_t t = 0; t + 1 < firstRun_.size(); t++) firstRun_[t + 1] += firstRun_[t];
   runs_.resize(firstRun_.back());
   std::vector<size_t> next(firstRun_.begin(), firstRun_.end() - 1);
   for (size_t k = 0; k < n; k++) {
+    if (poll.cancelled(0)) return;
     const size_t own = tile(k);
     if (k > 0 && own == tile(k - 1)) {
       runs_[next[own] - 1].last++;
@@ -61,12 +82,14 @@ void TriangularSweep::plan() {
 
 template <class Row>
 void TriangularSweep::sweep(Team& team, Row&& row) {
-  if (team.size() > 1 && !planned_) plan();
+  if (team.size() > 1 && !planned_) plan(team.monitor());
   const size_t n = matrix_.rows;
   if (team.size() == 1 || front_ == nullptr) {
+    Poll poll(team.monitor());
     for (size_t k = 0; k < n; k++) {
-      if (k % (1 << 16) == 0 && team.monitor().cancelled()) return;
-      row(rowAt(k));
+      const size_t i = rowAt(k);
+      if (poll.cancelled(static_cast<size_t>(end_[i] - begin_[i]))) return;
+      row(i);
     }
     return;
   }

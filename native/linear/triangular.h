@@ -27,7 +27,7 @@ class TriangularSweep {
   struct Run {
     int32_t first, last;
   };
-  void plan();
+  void plan(const Monitor& monitor);
   size_t rowAt(size_t k) const { return backward_ ? matrix_.rows - 1 - k : k; }
   template <class Row>
   void sweep(Team& team, Row&& row);

@@ -1,5 +1,6 @@
 #include "linear/vectors.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <string>
@@ -115,8 +116,11 @@ void checkFinite(Team& team, const char* name, const double* x, size_t n, size_t
   });
   if (finite) return;
   size_t at = 0;
-  while (std::isfinite(x[at])) at++;
-  const char* came = std::isnan(x[at]) ? "NaN" : x[at] > 0 ? "Infinity" : "-Infinity";
+  while (at < n && std::isfinite(x[at])) at++;
+  // The caller may have written there since.
+  at = std::min(at, n - 1);
+  const double value = x[at];
+  const char* came = std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
   const std::string place =
       columns == 0 ? "[" + std::to_string(at) + "]"
                    : "[" + std::to_string(at / columns) + "][" + std::to_string(at % columns) + "]";

@@ -410,6 +410,12 @@ describe('constrained: minimizeEqualityConstrained', () => {
         /constraints: expected from 1/,
       )
       await refuses(circle, { backend, tolerence: 1 }, 'ERR_OPTION', /did you mean 'tolerance'/)
+      for (const linearSolver of ['exact', 'minres'] as const) {
+        const scaled = { backend, linearSolver, scaling: 'equilibrate' as const }
+        await refuses(circle, scaled, 'ERR_OPTION', /scaling: expected 'none' for linearSolver/)
+        const cut = { backend, linearSolver, sketch: 'blocks' as const, blocks: [[0, 1, 2]] }
+        await refuses(circle, cut, 'ERR_OPTION', /blocks: expected none for linearSolver/)
+      }
       await refuses(circle, { backend, beta: 0.5 }, 'ERR_OPTION', /beta: expected a number between/)
       await refuses(circle, { backend, forcing: 2 }, 'ERR_OPTION', /forcing: expected/)
       const oracles: [object, RegExp][] = [

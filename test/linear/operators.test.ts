@@ -135,6 +135,16 @@ const identity = (n: number): Rows =>
 
 describe('linear: operators', () => {
   forEachBackend((backend: BackendName) => {
+    it('products over a long sum, which is taken in steps', () => {
+      const [rows, depth, columns] = [3, 9000, 2]
+      const a = gaussian(rows, depth, 1)
+      const b = gaussian(depth, columns, 2)
+      const expected = product(a, b).flat()
+      expect(apart((multiplySync(a, b, { backend }) as Wrong).data, Float64Array.from(expected))).to.be.at.most(1e-10)
+      const turned = multiplySync(flipped(a), b, { backend, transpose: true }) as Wrong
+      expect(apart(turned.data, Float64Array.from(expected))).to.be.at.most(1e-10)
+    })
+
     it('each is the matrix it stands for, with vectors and with matrices, either way', async () => {
       for (const n of [1, 2, 7]) {
         for (const [name, operator, a] of pairs(n, n)) {

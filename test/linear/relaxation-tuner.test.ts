@@ -322,6 +322,7 @@ describe('linear: relaxationTuner', () => {
     expectError(make({ method: 'tsallis-inf', range }), 'ERR_OPTION', /^range: expected none/)
     expectError(make({ method: 'chebyshev' }), 'ERR_OPTION', /^range: expected/)
     expectError(make({ method: 'chebyshev', range: [1, 1] }), 'ERR_OPTION', /^range: expected/)
+    expectError(make({ method: 'chebyshev', range: [-1e308, 1e308] }), 'ERR_OPTION', /^range: expected/)
     expectError(make({ method: 'chebyshev', range, features: 0 }), 'ERR_OPTION', /^features: expected/)
     expectError(() => relaxationTuner.fromState(null as Wrong), 'ERR_OPTION', /^state: expected/)
     const plain = relaxationTuner(all[0])

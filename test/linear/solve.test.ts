@@ -139,6 +139,102 @@ describe('linear: solve', () => {
       expect(misfit(hilbert, fine.x, new Float64Array(8).fill(1))).to.be.at.most(1e-9)
     })
 
+    it('solutions beyond float64 are no solutions', async () => {
+      // The first is finite, but not its image, where Infinity - Infinity is NaN.
+      const near = [
+        [1e200, 1e200],
+        [1e200, 1e200 * (1 + 2 ** -52)],
+      ]
+      const tiny = [
+        [1e-320, 0],
+        [0, 1],
+      ]
+      for (const [matrix, side] of [
+        [near, [1e293, -1e293]],
+        [tiny, [1, 1]],
+      ]) {
+        for (const method of ['lu', 'cholesky', 'qr'] as const) {
+          const options = { backend, method }
+          const codes: string[] = []
+          try {
+            codes.push(solveSync(matrix as Rows, side as number[], options).status)
+          } catch (error) {
+            codes.push((error as { code: string }).code)
+          }
+          const error = await rejection(solve(matrix as Rows, side as number[], options))
+          codes.push((error as { code: string }).code)
+          for (const code of codes) expect(code, method).to.be.oneOf(['ERR_SINGULAR', 'ERR_NOT_POSITIVE'])
+        }
+      }
+      const { attempts, status } = solveSync(tiny, [1, 1], { backend })
+      expect(status).not.to.equal('converged')
+      expect(attempts.map(({ method }) => method)).to.deep.equal(['cholesky', 'lu', 'minres'])
+    })
+
+    it('the gradient of least squares is measured by the matrix, however it came', async () => {
+      const tall = normals(n * 6, 5)
+      const rows = Array.from({ length: n }, (_, i) => [...tall.subarray(6 * i, 6 * i + 6)].map((value) => 1e9 * value))
+      for (const matrix of [rows, toCsr(rows)]) {
+        const options = { backend, method: 'qr', tolerance: 1e-14 } as const
+        for (const solution of [solveSync(matrix, b, options), await solve(matrix, b, options)]) {
+          expect(solution.status).to.equal('converged')
+          expect(solution.residual).to.be.at.most(1e-14)
+        }
+      }
+    })
+
+    it('a worse answer does not replace a better one, and the time limit is no error', () => {
+      const half = Array.from({ length: 10 }, (_, i) => Array.from({ length: 60 }, (_, j) => (i === j ? 2 : 0)))
+      const a = [...half, ...cycle(50).map((row) => [...new Array(10).fill(0), ...row])]
+      const e = Float64Array.from({ length: 60 }, (_, i) => (i <= 10 ? 1 : 0))
+      let quick = Number.POSITIVE_INFINITY
+      let calls = 0
+      const matrix = {
+        shape: [60, 60] as [number, number],
+        matvec(x: Float64Array) {
+          const end = performance.now() + (++calls > quick ? 200 : 0)
+          while (performance.now() < end);
+          return times(a, x)
+        },
+      }
+      const { residual, status } = solveSync(matrix, e, { backend, method: 'gmres' })
+      expect(status).to.equal('stalled')
+      quick = calls
+      calls = 0
+      const solution = solveSync(matrix, e, { backend, timeLimit: 300 })
+      expect(solution.attempts.map(({ method, outcome }) => [method, outcome])).to.deep.equal([
+        ['gmres', 'stalled'],
+        ['bicgstab', 'time-limit'],
+      ])
+      expect(solution.attempts[1].residual).to.be.above(residual)
+      expect(solution.method).to.equal('gmres')
+      expect(solution.residual).to.equal(residual)
+      const late = solveSync(hidden, b, { backend, timeLimit: 1e-9 })
+      expect(late.status).to.equal('time-limit')
+      expect(late.attempts.map(({ method, outcome }) => [method, outcome])).to.deep.equal([
+        ['cholesky', 'ERR_NOT_POSITIVE'],
+        ['minres', 'time-limit'],
+      ])
+    })
+
+    it('dense matrices too large to factor are iterated at once', () => {
+      // Zeros that nobody writes take no memory.
+      const size = 8200
+      const data = new Float64Array(size * size)
+      for (let i = 0; i < size; i++) data[i * (size + 1)] = 1 + (i % 7)
+      const side = Float64Array.from({ length: size }, (_, i) => 1 + (i % 3))
+      const matrix = { data, shape: [size, size] as [number, number] }
+      const definiteOne = solveSync(matrix, side, { backend })
+      expect(definiteOne.attempts.map(({ method }) => method)).to.deep.equal(['conjugateGradient'])
+      expect(definiteOne.status).to.equal('converged')
+      // The choice is the same for both.
+      if (backend === 'portable') return
+      data[size + 2] = 0.5
+      const general = solveSync(matrix, side, { backend })
+      expect(general.attempts.map(({ method }) => method)).to.deep.equal(['conjugateGradient', 'minres', 'gmres'])
+      expect(general.status).to.equal('converged')
+    })
+
     it('does what it is told', () => {
       const expected = eliminate(definite, b)
       for (const method of ['cholesky', 'lu', 'qr', 'sparseCholesky', 'conjugateGradient', 'ssor'] as const) {

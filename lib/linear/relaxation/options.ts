@@ -45,7 +45,12 @@ export function checkRange(
     if (range === undefined || range === null) return null
     throw new ExtremaError('ERR_OPTION', `range: expected none for 'tsallis-inf', got ${describe(range)}`)
   }
-  const right = Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] < range[1]
+  const right =
+    Array.isArray(range) &&
+    range.length === 2 &&
+    range.every(Number.isFinite) &&
+    range[0] < range[1] &&
+    Number.isFinite(range[1] - range[0])
   if (!right) {
     const came = Array.isArray(range) ? `[${range}]` : describe(range)
     throw new ExtremaError('ERR_OPTION', `range: expected [least, greatest] of the contexts, got ${came}`)

@@ -71,15 +71,18 @@ export function addScaled(factor: number, x: Float64Array, xt: number, y: Float6
   for (let i = 0; i < n; i++) y[yt + i] += factor * x[xt + i]
 }
 
-/** The Euclidean norm of so many entries, which may be of any magnitude. */
+/** The Euclidean norm of so many entries, which may be of any magnitude; NaN where one is. */
 export function normOf(x: Float64Array, at: number, n: number): number {
   let largest = 0
   for (let i = at; i < at + n; i++) {
     const value = Math.abs(x[i])
     if (value > largest) largest = value
   }
-  if (largest === 0) return 0
   let sum = 0
+  if (largest === 0) {
+    for (let i = at; i < at + n; i++) sum += x[i]
+    return sum
+  }
   for (let i = at; i < at + n; i++) sum += (x[i] / largest) * (x[i] / largest)
   return largest * Math.sqrt(sum)
 }
