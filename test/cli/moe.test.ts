@@ -164,6 +164,10 @@ describe('cli: extrema moe', () => {
     const bad: [Uint8Array | string, RegExp][] = [
       ['no columns', /bad\.arrow: expected an Arrow file/],
       [tableToIPC(uneven, 'file'), /bad\.arrow:2, column 's': expected 2 entries, got 1/],
+      [
+        tableToIPC(new ArrowTable({ s: vectorFromArray([{ x: 1 }, { x: 2 }]) }), 'file'),
+        /bad\.arrow, column 's': .*got Struct/,
+      ],
       [tableToIPC(gaps, 'file'), /bad\.arrow:2, column 'a': expected a number or inf, got ''/],
       [
         tableToIPC(new ArrowTable({ a: makeVector(new Float64Array(0)) }), 'file'),

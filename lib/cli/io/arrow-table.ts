@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
+import type { Field } from 'apache-arrow'
 import { InputError } from '../errors.js'
 import { loadPeers } from './peer.js'
 import type { Table } from './table.js'
@@ -16,19 +17,18 @@ export function isArrow(path: string): boolean {
 export async function readArrowTable(path: string, signal: AbortSignal): Promise<Table> {
   const { DataType, tableFromIPC } = await loadPeers('reading .arrow', 'apache-arrow', () => import('apache-arrow'))
   const bytes = await readFile(path, { signal })
+  let fields: Field[]
   let columns: Column[]
   try {
     const source = tableFromIPC(bytes)
-    const odd = source.schema.fields.find(
-      ({ type }) => DataType.isDecimal(type) || DataType.isStruct(type) || DataType.isMap(type),
-    )
-    if (odd !== undefined) {
-      throw new InputError(`${path}, column '${odd.name}': expected numbers, text or lists, got ${odd.type}`)
-    }
-    columns = source.schema.fields.map(({ name }, k) => ({ name, values: [...(source.getChildAt(k) ?? [])] }))
+    fields = source.schema.fields
+    columns = fields.map(({ name }, k) => ({ name, values: [...(source.getChildAt(k) ?? [])] }))
   } catch (error) {
-    if (error instanceof InputError) throw error
     throw new InputError(`${path}: expected an Arrow file, got ${(error as Error).message}`)
+  }
+  const odd = fields.find(({ type }) => DataType.isDecimal(type) || DataType.isStruct(type) || DataType.isMap(type))
+  if (odd !== undefined) {
+    throw new InputError(`${path}, column '${odd.name}': expected numbers, text or lists, got ${odd.type}`)
   }
   const flat = columns.flatMap((column) => entriesOf(column, path))
   const count = flat[0]?.values.length ?? 0

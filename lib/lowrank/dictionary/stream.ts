@@ -27,7 +27,7 @@ export async function follow(stream: Items, following: Following): Promise<Dicti
   const total = new Total(following.backend, start)
   const iterator = iteratorOf(stream)
   const ending = new Ending(control)
-  let rest: Samples | undefined
+  const waiting = new Waiting(n, batchSize)
   const left = () => control.timeLimit - (performance.now() - start)
   /** False when the stream need not be read on. */
   const take = async (samples: Samples): Promise<boolean> => {
@@ -57,14 +57,11 @@ export async function follow(stream: Items, following: Following): Promise<Dicti
       }
       const given = following.check(next.value)
       total.sum.invalid += given.invalid
-      const joined = { ...(rest === undefined ? given : join(rest, given)), invalid: 0 }
-      const whole = batchSize === 0 ? joined.rows : joined.rows - (joined.rows % batchSize)
-      rest = whole === joined.rows ? undefined : part(joined, whole, n)
-      if (whole > 0 && !(await take({ ...joined, data: joined.data.subarray(0, whole * n), rows: whole }))) {
-        return total.sum
-      }
+      const batches = waiting.add({ ...given, invalid: 0 })
+      if (batches !== null && !(await take(batches))) return total.sum
     }
-    if (rest !== undefined) await take(rest)
+    const rest = waiting.all()
+    if (rest !== null) await take(rest)
     return total.sum
   } finally {
     ending.close()
@@ -82,17 +79,59 @@ function iteratorOf(stream: Items): AsyncIterator<SampleBatch> | Iterator<Sample
   throw new ExtremaError('ERR_SHAPE', `stream: expected an iterable of batches, got ${describe(stream)}`)
 }
 
-function join(first: Samples, second: Samples): Samples {
-  const Same = first.data instanceof Float32Array ? Float32Array : Float64Array
-  const data = new Same(first.data.length + second.data.length)
-  data.set(first.data)
-  data.set(second.data, first.data.length)
-  return { ...second, data, rows: first.rows + second.rows, largest: Math.max(first.largest, second.largest) }
-}
+/** Samples that wait for their batch to be full. */
+class Waiting {
+  private pieces: Samples[] = []
+  private rows = 0
 
-/** A copy of the rows from `begin` on: the stream may use its memory again. */
-function part(samples: Samples, begin: number, n: number): Samples {
-  return { ...samples, data: samples.data.slice(begin * n, samples.rows * n), rows: samples.rows - begin }
+  constructor(
+    private readonly n: number,
+    private readonly batchSize: number,
+  ) {}
+
+  /** Whole batches, once there is one. What waits on is copied: the stream may use its memory again. */
+  add(samples: Samples): Samples | null {
+    const { n, batchSize } = this
+    const rows = this.rows + samples.rows
+    const whole = batchSize === 0 ? rows : rows - (rows % batchSize)
+    if (whole === 0) {
+      this.keep(samples, 0)
+      return null
+    }
+    const joined = this.joined(samples)
+    this.pieces = []
+    this.rows = 0
+    this.keep(joined, whole)
+    return { ...joined, data: joined.data.subarray(0, whole * n), rows: whole }
+  }
+
+  /** All that wait, if any. */
+  all(): Samples | null {
+    const last = this.pieces.pop()
+    return last === undefined ? null : this.joined(last)
+  }
+
+  private keep(samples: Samples, begin: number): void {
+    const rows = samples.rows - begin
+    if (rows === 0) return
+    this.pieces.push({ ...samples, data: samples.data.slice(begin * this.n, samples.rows * this.n), rows })
+    this.rows += rows
+  }
+
+  /** The pieces with one more behind them. */
+  private joined(last: Samples): Samples {
+    if (this.pieces.length === 0) return last
+    const all = [...this.pieces, last]
+    const rows = all.reduce((sum, piece) => sum + piece.rows, 0)
+    const Same = last.data instanceof Float32Array ? Float32Array : Float64Array
+    const data = new Same(rows * this.n)
+    let at = 0
+    for (const piece of all) {
+      data.set(piece.data.subarray(0, piece.rows * this.n), at)
+      at += piece.rows * this.n
+    }
+    return { ...last, data, rows, largest: all.reduce((most, piece) => Math.max(most, piece.largest), 0) }
+  }
 }
 
 /** Abort and time while a stream lets us wait. Each wait has a promise of its own: a lasting one would keep them all. */
