@@ -137,6 +137,24 @@ export interface FactorData {
   diagonal: Float64Array
 }
 
+/** To be analyzed: without room for entries, whose number nobody knows yet. */
+export function unanalyzedFactor(n: number): FactorData {
+  return {
+    order: new Int32Array(n),
+    parent: new Int32Array(n),
+    indptr: new Int32Array(n + 1),
+    indices: new Int32Array(0),
+    data: new Float64Array(0),
+    diagonal: new Float64Array(n),
+  }
+}
+
+/** The same with room for the entries that the analysis has counted. */
+export function withEntries(analyzed: FactorData): FactorData {
+  const count = analyzed.indptr[analyzed.order.length]
+  return { ...analyzed, indices: new Int32Array(count), data: new Float64Array(count) }
+}
+
 /** Fills `order`, `parent` and `indptr`; the rest has no room yet. The matrix has all entries, symmetric in pattern. */
 export interface AnalyzeJob {
   matrix: CsrData

@@ -82,7 +82,7 @@ const mostTried = 200_000
 const defaultIterations = (n: number, blockSize: number) =>
   Math.min(2 ** 31 - 1, Math.max(100_000, 1000 * Math.ceil(n / blockSize)))
 
-export const needsGraph = ({ partition, selection, update }: DescentRules): boolean =>
+const needsGraph = ({ partition, selection, update }: DescentRules): boolean =>
   graphPartitions.has(partition) || trees.has(selection) || update === 'message-passing'
 
 /** For a problem of n coordinates. */

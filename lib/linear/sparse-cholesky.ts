@@ -1,6 +1,12 @@
 import { kernels } from '../backend/index.js'
 import type { Control, Kernels } from '../backend/kernels.js'
-import type { CsrData, FactorData, FactorSolveJob } from '../backend/linear-sparse.js'
+import {
+  type CsrData,
+  type FactorData,
+  type FactorSolveJob,
+  unanalyzedFactor,
+  withEntries,
+} from '../backend/linear-sparse.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
 import type { Step } from '../backend/portable/linear/step.js'
 import type { VectorLike } from '../core/arrays.js'
@@ -144,18 +150,9 @@ function* factorSteps(
   positive: boolean,
   run: Run,
 ): Step<FactorData> {
-  const n = matrix.rows
-  const analyzed: FactorData = {
-    order: new Int32Array(n),
-    parent: new Int32Array(n),
-    indptr: new Int32Array(n + 1),
-    indices: new Int32Array(0),
-    data: new Float64Array(0),
-    diagonal: new Float64Array(n),
-  }
+  const analyzed = unanalyzedFactor(matrix.rows)
   yield* callKernel(kernels.linear.analyzeCholesky, { matrix, natural, factor: analyzed }, run, false)
-  const count = analyzed.indptr[n]
-  const factor = { ...analyzed, indices: new Int32Array(count), data: new Float64Array(count) }
+  const factor = withEntries(analyzed)
   yield* callKernel(kernels.linear.factorizeCholesky, { matrix, positive, factor }, run, true)
   return factor
 }

@@ -30,11 +30,7 @@ export function currentScope(): Scope | undefined {
 /** Memory for n numbers, which may hold anything: recycled within an arena. */
 export function allocate(dtype: DType, n: number): TensorData {
   if (scope === undefined || n < recycledLength) return create(dtype, n)
-  let bucket = buckets[dtype].get(n)
-  if (bucket === undefined) {
-    bucket = { free: [], lastUse: clock }
-    buckets[dtype].set(n, bucket)
-  }
+  const bucket = bucketFor(dtype, n)
   bucket.lastUse = clock
   const data = bucket.free.pop() ?? create(dtype, n)
   scope.used.push(data)
@@ -72,17 +68,16 @@ export function leaveScope(ending: Scope, kept: ReadonlySet<ArrayBufferLike>): v
   scope = ending.outer
   for (const data of ending.used) {
     if (kept.has(data.buffer)) scope?.used.push(data)
-    else bucketOf(data).free.push(data)
+    else bucketFor(dtypeOf(data), data.length).free.push(data)
   }
   if (scope === undefined) tidy()
 }
 
-function bucketOf(data: TensorData): Bucket {
-  const dtype = dtypeOf(data)
-  let bucket = buckets[dtype].get(data.length)
+function bucketFor(dtype: DType, n: number): Bucket {
+  let bucket = buckets[dtype].get(n)
   if (bucket === undefined) {
     bucket = { free: [], lastUse: clock }
-    buckets[dtype].set(data.length, bucket)
+    buckets[dtype].set(n, bucket)
   }
   return bucket
 }

@@ -25,7 +25,7 @@ export function jacfwd<X, Y>(f: (x: X) => Y): (x: X) => Jacobian<X, Y> {
       })
       return outputs.leaves.map((output, o) => {
         const shape = [...output.shape, ...leaf.shape]
-        if (sizeOf(shape) === 0) return empty(output, shape)
+        if (sizeOf(shape) === 0) return blank(output.dtype, shape)
         const side = columns.map((column) => column[o])
         return reshape(stack(side, output.rank), shape)
       })
@@ -47,7 +47,7 @@ export function jacrev<X, Y>(f: (x: X) => Y): (x: X) => Jacobian<X, Y> {
       })
       return inputs.leaves.map((input, i) => {
         const shape = [...leaf.shape, ...input.shape]
-        if (sizeOf(shape) === 0) return empty(leaf, shape)
+        if (sizeOf(shape) === 0) return blank(leaf.dtype, shape)
         return reshape(stack(rows.map((row) => row[i])), shape)
       })
     })
@@ -74,8 +74,4 @@ function unit(like: Tensor, k: number): Tensor {
   const out = zerosLike(like)
   out.data[k] = 1
   return out
-}
-
-function empty(like: Tensor, shape: number[]): Tensor {
-  return blank(like.dtype, shape)
 }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/gemm.h"
+
 namespace extrema {
 
 #if defined(OPENBLAS_VERSION) || defined(OPENBLAS_CONFIG_H) || defined(OPENBLAS_THREAD)
@@ -34,15 +36,6 @@ const char* blasCore() {
 }
 
 namespace {
-
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda,
-          const double* b, int ldb, double* c) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
-}
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda,
-          const float* b, int ldb, float* c) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
-}
 
 // Small whole numbers: every product and sum is exact, so the comparison is too.
 template <class T>

@@ -18,6 +18,7 @@
 #include <limits>
 
 #include "hwy/highway.h"
+#include "simd/erf-coefficients.h"
 #include "simd/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -48,38 +49,11 @@ static constexpr double kExpm1P[] = {1.2617719307481059087798e-4, 3.029944077074
 static constexpr double kExpm1Q[] = {3.0019850513866445504159e-6, 2.5244834034968410419224e-3,
                                      2.2726554820815502876593e-1, 2.0};
 
-// Cody's erf x = x R(x^2) for |x| <= 0.46875, exp(x^2) erfc x = R(x) up to 4, (1/√π + R(1/x^2) / x^2) / x
-// beyond.
-static constexpr double kErfP[] = {0.185777706184603153, 3.1611237438705656, 113.864154151050156,
-                                   377.485237685302021, 3209.37758913846947};
-static constexpr double kErfQ[] = {1, 23.6012909523441209, 244.024637934444173, 1282.61652607737228,
-                                   2844.23683343917062};
-static constexpr double kMiddleP[] = {2.15311535474403846e-8, 0.564188496988670089, 8.88314979438837594,
-                                      66.1191906371416295,    298.635138197400131,  881.95222124176909,
-                                      1712.04761263407058,    2051.07837782607147,  1230.33935479799725};
-static constexpr double kMiddleQ[] = {1,
-                                      15.7449261107098347,
-                                      117.693950891312499,
-                                      537.181101862009858,
-                                      1621.38957456669019,
-                                      3290.79923573345963,
-                                      4362.61909014324716,
-                                      3439.36767414372164,
-                                      1230.33935480374942};
-static constexpr double kFarP[] = {0.0163153871373020978, 0.305326634961232344,  0.360344899949804439,
-                                   0.125781726111229246,  0.0160837851487422766, 6.58749161529837803e-4};
-static constexpr double kFarQ[] = {1,
-                                   2.56852019228982242,
-                                   1.87295284992346725,
-                                   0.527905102951428412,
-                                   0.0605183413124413191,
-                                   0.00233520497626869185};
-
 // erf x where |x| <= 0.46875, by far the most frequent case in nets.
 template <class D, class V>
 HWY_INLINE V ErfNear(D d, V x) {
   const V z = hn::Mul(x, x);
-  return hn::Div(hn::Mul(x, Horner(d, z, kErfP)), Horner(d, z, kErfQ));
+  return hn::Div(hn::Mul(x, Horner(d, z, cody::kErfP)), Horner(d, z, cody::kErfQ));
 }
 
 // erfc a for a > 0.46875.
@@ -91,8 +65,8 @@ HWY_INLINE V ErfcFar(D d, V a) {
   // Beyond 27 (float32: 10) all is 0; the bound keeps the polynomials finite.
   const V bounded = math::NotAbove(d, a, sizeof(T) == 8 ? T(27) : T(10));
   const V z = hn::Div(one, hn::Mul(bounded, bounded));
-  const V top = hn::IfThenElse(middle, Horner(d, bounded, kMiddleP), Horner(d, z, kFarP));
-  const V bottom = hn::IfThenElse(middle, Horner(d, bounded, kMiddleQ), Horner(d, z, kFarQ));
+  const V top = hn::IfThenElse(middle, Horner(d, bounded, cody::kMiddleP), Horner(d, z, cody::kFarP));
+  const V bottom = hn::IfThenElse(middle, Horner(d, bounded, cody::kMiddleQ), Horner(d, z, cody::kFarQ));
   const V ratio = hn::Div(top, bottom);
   const V far = hn::Div(hn::NegMulAdd(z, ratio, hn::Set(d, T(0.56418958354775628695))), bounded);
   const V scaled = hn::IfThenElse(middle, ratio, far);

@@ -1,20 +1,11 @@
 #include "tensor/matmul.h"
 
-#include <cblas.h>
+#include "core/gemm.h"
 
 namespace extrema {
 namespace tensor {
 
 namespace {
-
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda,
-          const double* b, int ldb, double* c) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
-}
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda,
-          const float* b, int ldb, float* c) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
-}
 
 template <class T>
 void products(T* out, const T* a, const T* b, const MatmulSizes& s) {

@@ -1,7 +1,10 @@
 #include "tensor/special.h"
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
+
+#include "simd/erf-coefficients.h"
 
 namespace extrema {
 namespace tensor {
@@ -19,43 +22,19 @@ constexpr double kFar = 10;
 
 double sinPi(double x) { return std::sin(kPi * (x - 2 * std::floor(x / 2 + 0.5))); }
 
-// exp(x^2) erfc(x) for x > 0.7: Cody's rational functions as in simd/special-inl.h.
+// c[0] x^(n-1) + … + c[n-1]
+template <size_t kCount>
+double horner(double x, const double (&c)[kCount]) {
+  double y = c[0];
+  for (size_t i = 1; i < kCount; i++) y = y * x + c[i];
+  return y;
+}
+
+// exp(x^2) erfc(x) for x > 0.7
 double scaledErfc(double x) {
-  if (x <= 4) {
-    constexpr double p[] = {2.15311535474403846e-8, 0.564188496988670089, 8.88314979438837594,
-                            66.1191906371416295,    298.635138197400131,  881.95222124176909,
-                            1712.04761263407058,    2051.07837782607147,  1230.33935479799725};
-    constexpr double q[] = {1,
-                            15.7449261107098347,
-                            117.693950891312499,
-                            537.181101862009858,
-                            1621.38957456669019,
-                            3290.79923573345963,
-                            4362.61909014324716,
-                            3439.36767414372164,
-                            1230.33935480374942};
-    double top = p[0], bottom = q[0];
-    for (int i = 1; i < 9; i++) {
-      top = top * x + p[i];
-      bottom = bottom * x + q[i];
-    }
-    return top / bottom;
-  }
-  constexpr double p[] = {0.0163153871373020978, 0.305326634961232344,  0.360344899949804439,
-                          0.125781726111229246,  0.0160837851487422766, 6.58749161529837803e-4};
-  constexpr double q[] = {1,
-                          2.56852019228982242,
-                          1.87295284992346725,
-                          0.527905102951428412,
-                          0.0605183413124413191,
-                          0.00233520497626869185};
+  if (x <= 4) return horner(x, cody::kMiddleP) / horner(x, cody::kMiddleQ);
   const double z = 1 / (x * x);
-  double top = p[0], bottom = q[0];
-  for (int i = 1; i < 6; i++) {
-    top = top * z + p[i];
-    bottom = bottom * z + q[i];
-  }
-  return (0.56418958354775628695 - z * top / bottom) / x;
+  return (0.56418958354775628695 - z * horner(z, cody::kFarP) / horner(z, cody::kFarQ)) / x;
 }
 
 double digamma(double x) {

@@ -1,4 +1,5 @@
 #include "simd/dispatch.h"
+#include "transport/least-time.h"
 #include "transport/passes.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -47,10 +48,7 @@ double exponentialLimit(Team& team, int repetitions) {
   for (size_t j = 0; j < kCount; j++) x[j] = static_cast<T>(-0.03) * static_cast<T>(j);
   const uint32_t chunks = team.size();
   std::vector<double> sums(chunks);
-  double best = std::numeric_limits<double>::infinity();
-  volatile double sink = 0;
-  for (int k = 0; k < repetitions && !team.monitor().cancelled(); k++) {
-    const auto start = Monitor::Clock::now();
+  const double best = leastTime<std::nano>(team, repetitions, [&] {
     team.run(chunks, [&](uint32_t c, unsigned) {
       for (size_t round = 0; round < kRounds; round++) {
         if constexpr (sizeof(T) == 8) {
@@ -60,10 +58,8 @@ double exponentialLimit(Team& team, int repetitions) {
         }
       }
     });
-    best = std::min(best, std::chrono::duration<double, std::nano>(Monitor::Clock::now() - start).count());
-    sink = sum(sums.data(), sums.size());
-  }
-  static_cast<void>(sink);
+    return sum(sums.data(), sums.size());
+  });
   return best / (kCount * kRounds);
 }
 template double exponentialLimit<double>(Team&, int);

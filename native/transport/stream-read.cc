@@ -1,5 +1,6 @@
 #include "simd/dispatch.h"
 #include "transport/chunk.h"
+#include "transport/least-time.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "transport/stream-read.cc"
@@ -44,10 +45,7 @@ template <class T>
 double streamRead(Team& team, const T* data, size_t n, size_t m, int repetitions) {
   const uint32_t chunks = rowChunks(n, m);
   std::vector<double> sums(chunks);
-  double best = std::numeric_limits<double>::infinity();
-  volatile double sink = 0;
-  for (int k = 0; k < repetitions && !team.monitor().cancelled(); k++) {
-    const auto start = Monitor::Clock::now();
+  return leastTime<std::milli>(team, repetitions, [&] {
     team.run(chunks, [&](uint32_t c, unsigned) {
       const Range rows = chunkRange(n, chunks, c);
       const size_t count = (rows.end - rows.begin) * m;
@@ -57,10 +55,8 @@ double streamRead(Team& team, const T* data, size_t n, size_t m, int repetitions
         sums[c] = EXTREMA_DISPATCH(ReadChunk32)(data + rows.begin * m, count);
       }
     });
-    best = std::min(best, std::chrono::duration<double, std::milli>(Monitor::Clock::now() - start).count());
-    sink = sink + sum(sums.data(), chunks);
-  }
-  return best;
+    return sum(sums.data(), chunks);
+  });
 }
 template double streamRead(Team&, const double*, size_t, size_t, int);
 template double streamRead(Team&, const float*, size_t, size_t, int);

@@ -85,7 +85,7 @@ export function symmetricEigen(matrix: Rows): { values: number[]; vectors: Rows 
 }
 
 /** f of a symmetric matrix. */
-export function symmetricFunction(matrix: Rows, f: (value: number) => number): Rows {
+function symmetricFunction(matrix: Rows, f: (value: number) => number): Rows {
   const { values, vectors } = symmetricEigen(matrix)
   return product(product(vectors, diagonal(values.map(f))), transpose(vectors))
 }

@@ -1,6 +1,6 @@
 import { ExtremaError } from '../../../core/errors.js'
 import type { RowBlocksData } from '../../constrained.js'
-import type { FactorData } from '../../linear-sparse.js'
+import { type FactorData, unanalyzedFactor, withEntries } from '../../linear-sparse.js'
 import { analyzeCholesky, factorizeCholesky, solveCholesky } from '../linear/sparse-cholesky.js'
 import type { Step, Watch } from '../linear/step.js'
 import type { System } from './system.js'
@@ -70,17 +70,9 @@ export class RowBlocks {
     }
     for (const row of rows) for (let k = a.begin(row); k < a.end(row); k++) meets[this.column(k, row)].length = 0
     const matrix = { rows: n, columns: n, indptr, indices: Int32Array.from(indices), data: Float64Array.from(data) }
-    const analyzed: FactorData = {
-      order: new Int32Array(n),
-      parent: new Int32Array(n),
-      indptr: new Int32Array(n + 1),
-      indices: new Int32Array(0),
-      data: new Float64Array(0),
-      diagonal: new Float64Array(n),
-    }
+    const analyzed = unanalyzedFactor(n)
     yield* analyzeCholesky({ matrix, natural: false, factor: analyzed }, monitor)
-    const entries = analyzed.indptr[n]
-    const factor = { ...analyzed, indices: new Int32Array(entries), data: new Float64Array(entries) }
+    const factor = withEntries(analyzed)
     try {
       yield* factorizeCholesky({ matrix, positive: true, factor }, monitor)
     } catch (error) {

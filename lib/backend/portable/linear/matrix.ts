@@ -156,36 +156,6 @@ export function* product(
   return c
 }
 
-/** aᵀ b for a (m × k) and b (m × n) */
-export function* transposedProduct(
-  a: Float64Array,
-  b: Float64Array,
-  m: number,
-  k: number,
-  n: number,
-  clock: Clock,
-): Work<Float64Array> {
-  const c = new Float64Array(k * n)
-  let i = 0
-  for (; i + 4 <= m; i += 4) {
-    const b0 = i * n
-    const b1 = b0 + n
-    const b2 = b1 + n
-    const b3 = b2 + n
-    for (let l = 0; l < k; l++) {
-      const at = i * k + l
-      const [a0, a1, a2, a3] = [a[at], a[at + k], a[at + 2 * k], a[at + 3 * k]]
-      const row = l * n
-      for (let j = 0; j < n; j++) {
-        c[row + j] += a0 * b[b0 + j] + a1 * b[b1 + j] + (a2 * b[b2 + j] + a3 * b[b3 + j])
-      }
-    }
-    if (clock.due()) yield
-  }
-  for (; i < m; i++) for (let l = 0; l < k; l++) addScaled(a[i * k + l], b, i * n, c, l * n, n)
-  return c
-}
-
 /** The signs +1, -1, -1, +1, … of Thue and Morse: a vector that no structure of a matrix favours. */
 export function probe(n: number): Float64Array {
   return Float64Array.from({ length: n }, (_, i) => {

@@ -83,7 +83,7 @@ export function* factorColumns(
  * The reflection I - tau v vᵀ that leaves only the first of n numbers, where its result is written; v has a one there, and
  * its rest replaces the numbers. Returns tau.
  */
-export function reflector(x: Float64Array, at: number, n: number): number {
+function reflector(x: Float64Array, at: number, n: number): number {
   const rest = normOf(x, at + 1, n - 1)
   if (rest === 0) return 0
   const first = x[at]

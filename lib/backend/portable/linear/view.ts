@@ -2,7 +2,7 @@ import type { MatrixData } from '../../linear-dense.js'
 import type { Watch, Work } from '../work.js'
 import { addScaled, dot } from './matrix.js'
 
-// Products with a dense or sparse matrix: the twin of native/linear/view.cc.
+// Products with a dense or sparse matrix: the twin of native/linear/normal-products.cc.
 
 type Clock = Pick<Watch, 'due'>
 
@@ -68,37 +68,4 @@ export function* residualProduct(
     if (i % step === 0 && clock.due()) yield
   }
   return squares
-}
-
-/** A X for a row-major block of l vectors. */
-export function* blockProduct(a: MatrixData, x: Float64Array, l: number, clock: Clock): Work<Float64Array> {
-  const y = new Float64Array(a.rows * l)
-  for (let i = 0; i < a.rows; i++) {
-    eachEntry(a, i, (j, value) => {
-      if (value !== 0) addScaled(value, x, j * l, y, i * l, l)
-    })
-    if (clock.due()) yield
-  }
-  return y
-}
-
-/** Aᵀ Y */
-export function* transposedBlockProduct(a: MatrixData, y: Float64Array, l: number, clock: Clock): Work<Float64Array> {
-  const x = new Float64Array(a.columns * l)
-  for (let i = 0; i < a.rows; i++) {
-    eachEntry(a, i, (j, value) => {
-      if (value !== 0) addScaled(value, y, i * l, x, j * l, l)
-    })
-    if (clock.due()) yield
-  }
-  return x
-}
-
-/** y = A x */
-export function* matrixTimesVector(a: MatrixData, x: Float64Array, y: Float64Array, clock: Clock): Work<void> {
-  const step = stride(a)
-  for (let i = 0; i < a.rows; i++) {
-    y[i] = rowDot(a, i, x)
-    if (i % step === 0 && clock.due()) yield
-  }
 }
