@@ -16,6 +16,7 @@ export { type Jvp, jvp } from './jvp.js'
 export { type Linearized, linearize } from './linearize.js'
 export * from './losses.js'
 export * from './matmul.js'
+export type { LeafInfo, Optimizer, OptimizerState, Schedule } from './optimizer.js'
 export * from './order.js'
 export type { MaybeZero, MultiPrimitive, Primitive } from './primitive.js'
 export {
