@@ -1,0 +1,45 @@
+export {
+  type BatchOf,
+  type BatchSource,
+  type DataLoader,
+  type DataLoaderOptions,
+  type Dataset,
+  dataLoader,
+} from './data-loader.js'
+export { type DenseOptions, type DenseParams, dense } from './dense.js'
+export { dropoutLayer } from './dropout-layer.js'
+export { type EmbeddingParams, embeddingLayer } from './embedding-layer.js'
+export {
+  type Fans,
+  glorot,
+  he,
+  type Initializer,
+  type InitializerOptions,
+  lecun,
+  normalWeights,
+  orthogonal,
+} from './initializers.js'
+export { type Activation, activation, flattenLayer, lambdaLayer, type NoParams } from './lambda-layer.js'
+export type { Layer, LayerContext, LayerOptions, LayerState, ParamsOf } from './layer.js'
+export { accuracy } from './metrics.js'
+export { type MixtureParams, mixtureOfOps } from './mixture-of-ops.js'
+export { type MlpOptions, mlp } from './mlp.js'
+export { type ResidualParams, residual } from './residual.js'
+export { sequential } from './sequential.js'
+export { type SetEncoderOptions, type SetEncoderParams, setEncoder } from './set-encoder.js'
+export { timeEmbedding } from './time-embedding.js'
+export {
+  type LossProblem,
+  type ModelProblem,
+  type NotFinite,
+  type StepContext,
+  type StepInfo,
+  type TrainCheckpoint,
+  type TrainEntry,
+  type TrainOptions,
+  type TrainProblem,
+  type TrainProgress,
+  type TrainSolution,
+  train,
+  type Validation,
+} from './train.js'
