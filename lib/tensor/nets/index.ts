@@ -1,3 +1,6 @@
+export { type AttentionLayerOptions, type AttentionParams, attentionLayer } from './attention-layer.js'
+export { type CnnOptions, cnn } from './cnn.js'
+export { avgPoolLayer, type ConvLayerOptions, type ConvParams, convLayer, maxPoolLayer } from './conv-layer.js'
 export {
   type BatchOf,
   type BatchSource,
@@ -24,6 +27,14 @@ export type { Layer, LayerContext, LayerOptions, LayerState, ParamsOf } from './
 export { accuracy } from './metrics.js'
 export { type MixtureParams, mixtureOfOps } from './mixture-of-ops.js'
 export { type MlpOptions, mlp } from './mlp.js'
+export {
+  type BatchNormLayerOptions,
+  batchNormLayer,
+  groupNormLayer,
+  layerNormLayer,
+  type NormLayerOptions,
+  type NormParams,
+} from './norm-layer.js'
 export { type ResidualParams, residual } from './residual.js'
 export { sequential } from './sequential.js'
 export { type SetEncoderOptions, type SetEncoderParams, setEncoder } from './set-encoder.js'
@@ -43,3 +54,4 @@ export {
   train,
   type Validation,
 } from './train.js'
+export { type TransformerOptions, transformerEncoder } from './transformer-encoder.js'
