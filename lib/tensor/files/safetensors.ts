@@ -15,6 +15,7 @@ import {
   widths,
 } from './safetensors-header.js'
 import { readingOf } from './safetensors-numbers.js'
+import { refuseLost } from './save.js'
 import { bfloat16, float16, toSmall } from './small-floats.js'
 import { append, pieceBytes, readFully, writeAtomic } from './write-atomic.js'
 
@@ -195,7 +196,8 @@ export async function saveSafetensors(
     for (const { dtype, x } of entries) {
       const { data } = x
       const step = pieceBytes / 8
-      for (let at = 0; at < data.length; at += step) {
+      for (let at = 0; at < x.size; at += step) {
+        if (data.length !== x.size) refuseLost()
         const piece = data.subarray(at, at + step)
         await append(handle, littleEndian(dtype === 'F16' || dtype === 'BF16' ? shortened(piece, dtype) : piece))
       }

@@ -46,7 +46,9 @@ export async function save(file: string, value: unknown): Promise<void> {
   await writeAtomic(file, async (handle) => {
     const hash = createHash('sha256')
     const put = async (part: Uint8Array): Promise<void> => {
-      for (let at = 0; at < part.length; at += pieceBytes) {
+      const { length } = part
+      for (let at = 0; at < length; at += pieceBytes) {
+        if (part.length !== length) refuseLost()
         const piece = part.subarray(at, at + pieceBytes)
         hash.update(piece)
         await append(handle, piece)
@@ -55,13 +57,19 @@ export async function save(file: string, value: unknown): Promise<void> {
     await put(magic)
     await put(lengthBytes(bytes.length))
     await put(bytes)
-    for (const data of memory) {
+    for (const [i, data] of memory.entries()) {
+      if (data.length !== sizeOf(blocks[i].shape)) refuseLost()
       const block = littleEndian(data)
       await put(block)
       await put(new Uint8Array(paddingOf(block.length)))
     }
     await append(handle, hash.digest())
   })
+}
+
+/** Memory may be transferred away while the file is written. */
+export function refuseLost(): never {
+  throw new ExtremaError('ERR_BUFFER', 'value: expected memory that stays, got an array whose buffer was transferred away')
 }
 
 /**

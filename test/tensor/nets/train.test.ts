@@ -1,0 +1,308 @@
+import { expect } from 'chai'
+import { generator } from '../../../lib/random/index.js'
+import * as t from '../../../lib/tensor/index.js'
+import { forEachBackend } from '../../helpers/backends.js'
+import { expectError, expectRejection, rejection } from '../../helpers/errors.js'
+import { leavesOf, momentum } from '../../helpers/momentum.js'
+import { random } from '../../helpers/random.js'
+import { draw } from '../../helpers/tensor.js'
+
+/** Points of a plane with noise, and whether they are above a curve. */
+function points(count: number, seed: number): { x: t.Tensor; y: Int32Array } {
+  const next = random(seed)
+  const x = draw([count, 2], () => 4 * next() - 2)
+  const y = Int32Array.from({ length: count }, (_, i) => (x.data[2 * i + 1] > Math.sin(2 * x.data[2 * i]) ? 1 : 0))
+  return { x, y }
+}
+
+type Batch = { x: t.Tensor; y: t.Tensor }
+
+const net = t.sequential(
+  t.dense(2, 16),
+  t.batchNormLayer(16),
+  t.activation('tanh'),
+  t.dropoutLayer(0.2),
+  t.dense(16, 2),
+)
+const loss = (logits: t.Tensor, { y }: Batch): t.Tensor => t.crossEntropy(logits, y)
+const loader = (count = 70) => t.dataLoader(points(count, 1), { batchSize: 16, shuffle: true, seed: 3 })
+const problem = () => ({ model: net, loss, data: loader() })
+const bits = (tree: unknown): number[][] => leavesOf(tree).map(({ data }) => [...data])
+
+describe('train', () => {
+  forEachBackend((backend) => {
+    it('takes the steps of gradient descent: linear regression against plain loops', async () => {
+      const x = draw([12, 3], random(1))
+      const y = draw([12], random(2))
+      const data = t.dataLoader({ x, y }, { batchSize: 5 })
+      const params = { w: t.zeros([3]), b: t.zeros([]) }
+      const seen: number[] = []
+      const solution = await t.train(
+        { params, data, loss: (p, batch) => t.mse(t.add(t.matmul(batch.x, p.w), p.b), batch.y) },
+        { optimizer: momentum(0.1, 0), epochs: 3, backend, onStep: (info) => seen.push(info.loss) },
+      )
+      let [w, b] = [[0, 0, 0], 0]
+      const losses: number[] = []
+      for (let k = 0; k < 9; k++) {
+        const rows = [0, 1, 2, 3, 4].map((i) => (k % 3) * 5 + i).filter((i) => i < 12)
+        const errors = rows.map((i) => w.reduce((sum, wj, j) => sum + wj * x.data[3 * i + j], b) - y.data[i])
+        losses.push(errors.reduce((sum, e) => sum + e * e, 0) / rows.length)
+        const slope = (j: number): number =>
+          errors.reduce((sum, e, r) => sum + 2 * e * x.data[3 * rows[r] + j], 0) / rows.length
+        const slopes = [0, 1, 2].map(slope)
+        b -= 0.1 * (errors.reduce((sum, e) => sum + 2 * e, 0) / rows.length)
+        w = w.map((wj, j) => wj - 0.1 * slopes[j])
+      }
+      losses.forEach((value, k) => {
+        expect(seen[k]).to.be.closeTo(value, 1e-13)
+      })
+      w.forEach((wj, j) => {
+        expect(solution.params.w.data[j]).to.be.closeTo(wj, 1e-13)
+      })
+      expect(solution.params.b.item()).to.be.closeTo(b, 1e-13)
+      expect([solution.status, solution.iterations, solution.backend]).to.deep.equal(['iteration-limit', 9, backend])
+      // Batches count by their samples.
+      const mean = (5 * losses[6] + 5 * losses[7] + 2 * losses[8]) / 12
+      expect(solution.history[2].loss).to.be.closeTo(mean, 1e-13)
+      expect(params.w.data[0]).to.equal(0)
+    })
+
+    it('goes on from any checkpoint bit for bit, with dropout, running statistics, shuffling and momentum', async () => {
+      const options = () => ({ optimizer: momentum(0.1), epochs: 4, seed: 9, backend })
+      const validation = { data: t.dataLoader(points(30, 8), { batchSize: 7 }) }
+      const kept: t.TrainCheckpoint<unknown>[] = []
+      const whole = await t.train(problem(), {
+        ...options(),
+        validation,
+        checkpointEvery: 3,
+        onCheckpoint: (checkpoint) => {
+          kept.push(checkpoint)
+        },
+      })
+      expect(kept.map(({ step }) => step)).to.deep.equal([3, 6, 9, 12, 15, 18])
+      for (const resume of [kept[0], kept[2], kept[4]]) {
+        const rest = await t.train(problem(), { ...options(), validation, resume: resume as never })
+        expect(bits(rest.params)).to.deep.equal(bits(whole.params))
+        expect(bits(rest.state)).to.deep.equal(bits(whole.state))
+        expect(bits(rest.checkpoint?.params)).to.deep.equal(bits(whole.checkpoint?.params))
+        expect(rest.history).to.deep.equal(whole.history)
+        expect(rest.checkpoint?.optimizer).to.deep.equal(whole.checkpoint?.optimizer)
+      }
+      const more = await t.train(problem(), { ...options(), validation, epochs: 6, resume: whole.checkpoint })
+      const long = await t.train(problem(), { ...options(), validation, epochs: 6 })
+      expect(bits(more.checkpoint?.params)).to.deep.equal(bits(long.checkpoint?.params))
+    })
+
+    it('stops at a loss or gradient that is no number, with the best parameters so far', async () => {
+      const good: number[][][] = []
+      let [bad, epochs] = [Number.POSITIVE_INFINITY, 0]
+      const data = loader()
+      const failing = {
+        params: { w: t.tensor([1, 2]) },
+        data: { batches: data.batches, batch: (epoch: number, index: number) => data.batch(epoch, index) },
+        loss(p: { w: t.Tensor }) {
+          const value = t.sum(t.square(p.w))
+          return bad-- <= 0 ? t.div(value, 0) : value
+        },
+      }
+      const options = (): t.TrainOptions<{ w: t.Tensor }, Batch> => ({
+        optimizer: momentum(0.1),
+        backend,
+        onCheckpoint: ({ params }) => {
+          good.push(bits(params))
+          if (++epochs === 2) bad = 2
+        },
+      })
+      const solution = await t.train(failing, options())
+      expect(solution.status).to.equal('stalled')
+      expect(solution.notFinite).to.deep.include({ what: 'loss', step: 2 * data.batches + 3, epoch: 3, index: 2 })
+      expect(solution.checkpoint).to.equal(undefined)
+      const least = solution.history[1].loss < solution.history[0].loss ? 1 : 0
+      expect(bits(solution.params)).to.deep.equal(good[least])
+      bad = 1
+      await expectRejection(
+        t.train(failing, { ...options(), onNotFinite: 'throw' }),
+        'ERR_NOT_FINITE',
+        /^loss: at step 1, expected a finite number, got Infinity$/,
+      )
+      // √0 has an infinite slope.
+      const steep = { ...failing, params: { w: t.tensor([1]) }, loss: (p: { w: t.Tensor }) => t.sum(t.sqrt(t.sub(p.w, 1))) }
+      const stopped = await t.train(steep, { optimizer: momentum(0.1), backend })
+      expect(stopped.notFinite?.what).to.equal('loss')
+      expect(stopped.bestEpoch).to.equal(0)
+      expect(bits(stopped.params)).to.deep.equal([[1]])
+    })
+  })
+
+  it('restores the best parameters by validation, and stops when patience runs out', async () => {
+    const metrics = [5, 3, 4, 2, 2.5, 2.1, 2, 9, 9]
+    let next = 0
+    const kept: number[][][] = []
+    const solution = await t.train(problem(), {
+      optimizer: momentum(0.05),
+      epochs: 50,
+      patience: 3,
+      validation: { data: t.dataLoader(points(8, 2), { batchSize: 8 }), metric: () => metrics[next++] },
+      onCheckpoint: ({ params }) => {
+        kept.push(bits(params))
+      },
+    })
+    expect([solution.status, solution.bestEpoch, solution.residual]).to.deep.equal(['stalled', 4, 2])
+    expect(solution.history.map(({ validation }) => validation)).to.deep.equal([5, 3, 4, 2, 2.5, 2.1, 2])
+    expect(bits(solution.params)).to.deep.equal(kept[3])
+    next = 0
+    const reached = await t.train(problem(), {
+      optimizer: momentum(0.05),
+      tolerance: 3,
+      validation: { data: t.dataLoader(points(8, 2), { batchSize: 8 }), metric: () => metrics[next++], every: 2 },
+    })
+    expect([reached.status, reached.residual, reached.bestEpoch]).to.deep.equal(['converged', 3, 4])
+    expect(reached.history.map(({ validation }) => validation)).to.deep.equal([undefined, 5, undefined, 3])
+  })
+
+  it('weighs the batches of a validation by their samples, and is not training there', async () => {
+    const held = points(10, 4)
+    const { params, state, history } = await t.train(problem(), {
+      optimizer: momentum(0.05),
+      epochs: 1,
+      validation: { data: t.dataLoader(held, { batchSize: 4 }) },
+    })
+    const whole = t.crossEntropy(net.apply(params as never, held.x, { state }), held.y)
+    expect(history[0].validation).to.be.closeTo(whole.item(), 1e-13)
+  })
+
+  it('learns', async () => {
+    const held = points(300, 5)
+    const { params, state } = await t.train({ ...problem(), data: loader(400) }, { optimizer: momentum(0.1), epochs: 15 })
+    expect(t.accuracy(net.apply(params as never, held.x, { state }), held.y)).to.be.at.least(0.93)
+  })
+
+  it('leaves the event loop its turns, reports progress, and ends in time', async () => {
+    let turns = 0
+    let running = true
+    const count = (): void => {
+      turns++
+      if (running) setImmediate(count)
+    }
+    setImmediate(count)
+    const reports: t.TrainProgress[] = []
+    const solution = await t.train(problem(), {
+      optimizer: momentum(0.01),
+      epochs: 1_000_000,
+      timeLimit: 250,
+      onProgress: (progress) => reports.push(progress),
+    })
+    running = false
+    expect(solution.status).to.equal('time-limit')
+    expect(solution.iterations).to.be.greaterThan(0)
+    expect(turns).to.be.at.least(10)
+    expect(reports.length).to.be.within(1, 1 + solution.elapsed / 50)
+    expect(reports[0]).to.have.keys('iteration', 'residual', 'elapsed', 'epoch', 'loss')
+  })
+
+  it('rejects with the reason of the signal, at once and later, also in a validation', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const endless = { optimizer: momentum(0.01), epochs: 1_000_000, signal: controller.signal }
+    const running = t.train(problem(), endless)
+    setTimeout(() => controller.abort(reason), 30)
+    expect(await rejection(running)).to.equal(reason)
+    expect(await rejection(t.train(problem(), endless))).to.equal(reason)
+    const inside = new AbortController()
+    const judged = t.train(problem(), {
+      optimizer: momentum(0.01),
+      signal: inside.signal,
+      validation: {
+        data: t.dataLoader(points(8, 2), { batchSize: 1 }),
+        metric: () => {
+          inside.abort(reason)
+          return 1
+        },
+      },
+    })
+    expect(await rejection(judged)).to.equal(reason)
+  })
+
+  it('stops after so many steps, in the middle of an epoch', async () => {
+    const solution = await t.train(problem(), { optimizer: momentum(0.01), maxIterations: 7 })
+    expect([solution.status, solution.iterations, solution.history.length]).to.deep.equal(['iteration-limit', 7, 1])
+    expect([solution.checkpoint?.epoch, solution.checkpoint?.index]).to.deep.equal([1, 2])
+  })
+
+  it('waits for batches that are promised, with the same result', async () => {
+    const data = loader()
+    const later = {
+      batches: data.batches,
+      batch: async (epoch: number, index: number) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        return data.batch(epoch, index)
+      },
+    }
+    const options = () => ({ optimizer: momentum(0.1), epochs: 2 })
+    const [now, then] = [await t.train(problem(), options()), await t.train({ ...problem(), data: later }, options())]
+    expect(bits(then.params)).to.deep.equal(bits(now.params))
+  })
+
+  it('needs no more memory for many steps than for some', async () => {
+    const wide = t.mlp([64, 256, 256, 8])
+    const data = t.dataLoader(
+      { x: draw([512, 64], random(1)), y: Int32Array.from({ length: 512 }, (_, i) => i % 8) },
+      { batchSize: 128, shuffle: true },
+    )
+    let [early, most] = [0, 0]
+    await t.train(
+      { model: wide, data, loss: (logits: t.Tensor, { y }: Batch) => t.crossEntropy(logits, y) },
+      {
+        optimizer: momentum(0.01),
+        epochs: 30,
+        onStep: ({ step }) => {
+          const { arrayBuffers } = process.memoryUsage()
+          if (step <= 20) early = Math.max(early, arrayBuffers)
+          else most = Math.max(most, arrayBuffers)
+        },
+      },
+    )
+    // A step makes some 3 MB of temporaries; a hundred steps would make 300.
+    expect(most - early).to.be.at.most(12e6)
+    t.releaseArena()
+  })
+
+  it('starts from given parameters, which it does not change, or from the seed', async () => {
+    const one = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, seed: 4 })
+    const same = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, seed: 4 })
+    const other = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, seed: 5 })
+    expect(bits(one.params)).to.deep.equal(bits(same.params))
+    expect(bits(one.params)).to.not.deep.equal(bits(other.params))
+    const params = net.init(generator(7))
+    const before = bits(params)
+    await t.train({ ...problem(), params }, { optimizer: momentum(0.1), epochs: 1 })
+    expect(bits(params)).to.deep.equal(before)
+    const short = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, dtype: 'float64' })
+    expect(leavesOf(short.params)[0].dtype).to.equal('float64')
+  })
+
+  it('lets errors of loss and callbacks through, and refuses what does not fit', async () => {
+    const wrong = new Error('of my own')
+    const fail = (): never => {
+      throw wrong
+    }
+    const base = { optimizer: momentum(0.1), epochs: 1 }
+    expect(await rejection(t.train({ ...problem(), loss: fail }, base))).to.equal(wrong)
+    expect(await rejection(t.train(problem(), { ...base, onEpoch: fail }))).to.equal(wrong)
+    expect(await rejection(t.train(problem(), { ...base, onCheckpoint: async () => fail() }))).to.equal(wrong)
+    const refuses = (problem: unknown, options: unknown, message: RegExp) =>
+      expectRejection(t.train(problem as never, options as never), 'ERR_OPTION', message)
+    await refuses(null, base, /problem: expected/)
+    await refuses({ ...problem(), dat: 1 }, base, /did you mean 'data'/)
+    await refuses({ ...problem(), data: {} }, base, /data: expected { batches/)
+    await refuses(problem(), { epochs: 1 }, /optimizer: expected one, .* got undefined/)
+    await refuses(problem(), { ...base, epoch: 2 }, /did you mean 'epochs'/)
+    await refuses(problem(), { ...base, epochs: 0 }, /epochs: expected a whole number/)
+    await refuses(problem(), { ...base, tolerance: Number.NaN }, /tolerance: expected a number, got NaN/)
+    await refuses(problem(), { ...base, resume: { version: 2 } }, /resume: expected a checkpoint of version 1, got 2/)
+    const { checkpoint } = await t.train(problem(), base)
+    const other = t.train({ model: t.mlp([2, 3, 2]), loss, data: loader() }, { ...base, resume: checkpoint as never })
+    await expectRejection(other, 'ERR_SHAPE', /resume.params: /)
+    expectError(() => t.dataLoader({ x: t.ones([3]) }, undefined as never), 'ERR_OPTION', /options: expected/)
+  })
+})
