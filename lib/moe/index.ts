@@ -14,7 +14,14 @@ export {
 export { type CacheOptions, type CachePolicy, type CacheSolution, cache, cacheSync } from './cache.js'
 export { type MergedExpert, type MergeOptions, type MergeSolution, type MlpExpert, merge, mergeSync } from './merge.js'
 export { type DeviceLists, type Migration, migrationCost } from './migration.js'
-export { type MoeLayer, type MoeLayerOptions, type MoeOutput, type MoeParams, type MoeRun, moeLayer } from './moe-layer.js'
+export {
+  type MoeLayer,
+  type MoeLayerOptions,
+  type MoeOutput,
+  type MoeParams,
+  type MoeRun,
+  moeLayer,
+} from './moe-layer.js'
 export { type PlaceOptions, type PlaceSolution, place, placeSync } from './place.js'
 export {
   type PlaceAffinityOptions,

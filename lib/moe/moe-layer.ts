@@ -17,8 +17,8 @@ import {
   reshape,
   softmax,
   sum,
-  takeAlongAxis,
   Tensor,
+  takeAlongAxis,
   tensor,
   where,
   zeros,
@@ -163,8 +163,7 @@ export function moeLayer(options: MoeLayerOptions): MoeLayer {
       const tokens = x.shape[0]
       const logits = matmul(x, params.router)
       const probabilities = softmax(logits)
-      const chosen =
-        run.routing === undefined ? choose(probabilities, run) : choicesOf(run.routing, tokens, experts)
+      const chosen = run.routing === undefined ? choose(probabilities, run) : choicesOf(run.routing, tokens, experts)
       const dispatch = dispatchOf(chosen, tokens, experts)
       const weights = weightsOf(logits, probabilities, dispatch, normalize)
       return {

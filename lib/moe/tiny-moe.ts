@@ -16,7 +16,14 @@ import {
   type Tensor,
 } from '../tensor/index.js'
 import type { MlpExpert } from './merge.js'
-import { type MoeLayer, type MoeLayerOptions, type MoeOutput, type MoeParams, type MoeRun, moeLayer } from './moe-layer.js'
+import {
+  type MoeLayer,
+  type MoeLayerOptions,
+  type MoeOutput,
+  type MoeParams,
+  type MoeRun,
+  moeLayer,
+} from './moe-layer.js'
 import type { PruneLayer } from './prune.js'
 import type { ExpertTrace } from './trace.js'
 
@@ -97,12 +104,15 @@ export function tinyMoe(options: TinyMoeOptions): TinyMoe {
       return auxiliary > 0 && context.training ? add(loss, mul(auxiliary, moe.balanceLoss)) : loss
     },
     experts: ({ moe }) =>
-      Array.from({ length: layer.experts }, (_, e): MlpExpert => ({
-        w1: transposed(slice(moe.w1, [e])),
-        b1: Float64Array.from(slice(moe.b1, [e, 0]).data),
-        w2: transposed(slice(moe.w2, [e])),
-        b2: Float64Array.from(slice(moe.b2, [e, 0]).data),
-      })),
+      Array.from(
+        { length: layer.experts },
+        (_, e): MlpExpert => ({
+          w1: transposed(slice(moe.w1, [e])),
+          b1: Float64Array.from(slice(moe.b1, [e, 0]).data),
+          w2: transposed(slice(moe.w2, [e])),
+          b2: Float64Array.from(slice(moe.b2, [e, 0]).data),
+        }),
+      ),
     calibration(params, x) {
       const tokens = model.tokens(params, x)
       const { logits } = layer.forward(params.moe, tokens)

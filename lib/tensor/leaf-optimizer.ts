@@ -182,10 +182,7 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
       const leaf = leaves[k]
       if (leaf.path === path && leaf.dtype === dtype && sizeOf(leaf.shape) === data[0].length) return
       const expected = `'${leaf.path}' ${leaf.dtype} ${shapeText(leaf.shape)} as leaf ${k} as before`
-      throw new ExtremaError(
-        'ERR_SHAPE',
-        `params: expected ${expected}, got '${path}' ${dtype} ${shapeText(shape)}`,
-      )
+      throw new ExtremaError('ERR_SHAPE', `params: expected ${expected}, got '${path}' ${dtype} ${shapeText(shape)}`)
     })
     return leaves
   }

@@ -81,10 +81,7 @@ function leafOf(names: readonly string[], parts: readonly unknown[], path: strin
     if (fits && dtypeOf(data[k]) === dtype) continue
     const expected = `${dtype} of shape ${shapeText(shapes[0])}`
     const came = `${dtypeOf(data[k])} of shape ${shapeText(shapes[k])}`
-    throw new ExtremaError(
-      fits ? 'ERR_DTYPE' : 'ERR_SHAPE',
-      `${at(names[k], path)}: expected ${expected}, got ${came}`,
-    )
+    throw new ExtremaError(fits ? 'ERR_DTYPE' : 'ERR_SHAPE', `${at(names[k], path)}: expected ${expected}, got ${came}`)
   }
   return { path, dtype, shape: [...shapes[0]], data }
 }

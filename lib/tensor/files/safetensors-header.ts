@@ -1,5 +1,5 @@
-import { ExtremaError } from '../../core/errors.js'
 import { describe } from '../../core/options.js'
+import { refuseFile } from './refuse-file.js'
 import { repeatedName } from './repeated-name.js'
 
 /** Bytes of one number of each type. */
@@ -30,15 +30,13 @@ export const mostHeaderBytes = 100_000_000
  * from dtype and shape, overlaps, holes, and data beyond the last tensor.
  */
 export function parseHeader(file: string, text: string, dataBytes: number): SafetensorsHeader {
-  const refuse = (what: string, expected: string, came: string): never => {
-    throw new ExtremaError('ERR_FILE', `${file}: expected ${expected}${what}, got ${came}`)
-  }
+  const refuse = (what: string, expected: string, came: string): never => refuseFile(file, `${expected}${what}`, came)
   if (!text.startsWith('{')) refuse('', 'a header that begins with {', describe(text.slice(0, 8)))
   let parsed: Record<string, unknown>
   try {
     parsed = JSON.parse(text)
   } catch (cause) {
-    throw new ExtremaError('ERR_FILE', `${file}: expected a header in JSON, got another`, { cause })
+    return refuseFile(file, 'a header in JSON', 'another', cause)
   }
   const repeated = repeatedName(text)
   if (repeated !== undefined) refuse('', 'every name once', `'${repeated}' again`)

@@ -5,6 +5,7 @@ import { allocate, type DType } from '../arena.js'
 import { sizeOf, Tensor } from '../tensor.js'
 import { concrete } from '../trace.js'
 import { littleEndian } from './bytes.js'
+import { refuseFile } from './refuse-file.js'
 import {
   headerBytes,
   mostHeaderBytes,
@@ -80,12 +81,12 @@ export async function loadSafetensors(
 async function readHeader(handle: FileHandle, file: string): Promise<{ header: SafetensorsHeader; start: number }> {
   const { size } = await handle.stat()
   const first = new Uint8Array(8)
-  if (size < 8 || !(await readFully(handle, first, 0))) refuse(file, 'at least 8 bytes', `${size}`)
+  if (size < 8 || !(await readFully(handle, first, 0))) refuseFile(file, 'at least 8 bytes', `${size}`)
   const length = new DataView(first.buffer).getBigUint64(0, true)
   const most = Math.min(mostHeaderBytes, size - 8)
-  if (length > most) refuse(file, `a header of at most ${most} bytes`, String(length))
+  if (length > most) refuseFile(file, `a header of at most ${most} bytes`, String(length))
   const bytes = new Uint8Array(Number(length))
-  if (!(await readFully(handle, bytes, 8))) refuse(file, `a header of ${length} bytes`, 'an end before')
+  if (!(await readFully(handle, bytes, 8))) refuseFile(file, `a header of ${length} bytes`, 'an end before')
   const start = 8 + bytes.length
   return { header: parseHeader(file, decodeText(file, bytes), size - start), start }
 }
@@ -94,12 +95,8 @@ function decodeText(file: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
-    throw new ExtremaError('ERR_FILE', `${file}: expected a header in UTF-8, got other bytes`, { cause })
+    return refuseFile(file, 'a header in UTF-8', 'other bytes', cause)
   }
-}
-
-function refuse(file: string, expected: string, came: string): never {
-  throw new ExtremaError('ERR_FILE', `${file}: expected ${expected}, got ${came}`)
 }
 
 const readNames: ReadonlySet<string> = new Set(['dtype', 'rows'])
@@ -130,7 +127,7 @@ function reader(handle: FileHandle, file: string, header: SafetensorsHeader, sta
       const total = out.length * widths[dtype]
       for (let at = 0; at < total; at += pieceBytes) {
         const piece = new Uint8Array(Math.min(pieceBytes, total - at))
-        if (!(await readFully(handle, piece, position + at))) refuse(file, 'as many bytes as at first', 'fewer')
+        if (!(await readFully(handle, piece, position + at))) refuseFile(file, 'as many bytes as at first', 'fewer')
         reading.convert(piece.buffer, out, at / widths[dtype])
       }
       return new Tensor(out, wantedShape, reading.dtype)

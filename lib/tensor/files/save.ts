@@ -8,6 +8,7 @@ import { allocate } from '../arena.js'
 import { sizeOf } from '../tensor.js'
 import { littleEndian, toHost } from './bytes.js'
 import { type Block, decodeValue, encodeValue } from './encode-value.js'
+import { refuseFile } from './refuse-file.js'
 import { append, pieceBytes, readFully, writeAtomic } from './write-atomic.js'
 
 /**
@@ -41,7 +42,10 @@ export async function save(file: string, value: unknown): Promise<void> {
   const header: Header = { format: 'extrema', version: 1, value: skeleton, blocks }
   const bytes = padded(new TextEncoder().encode(JSON.stringify(header)), 0x20)
   if (bytes.length > mostHeaderBytes) {
-    throw new ExtremaError('ERR_OPTION', `value: expected at most ${mostHeaderBytes} bytes of structure, got ${bytes.length}`)
+    throw new ExtremaError(
+      'ERR_OPTION',
+      `value: expected at most ${mostHeaderBytes} bytes of structure, got ${bytes.length}`,
+    )
   }
   await writeAtomic(file, async (handle) => {
     const hash = createHash('sha256')
@@ -69,7 +73,10 @@ export async function save(file: string, value: unknown): Promise<void> {
 
 /** Memory may be transferred away while the file is written. */
 export function refuseLost(): never {
-  throw new ExtremaError('ERR_BUFFER', 'value: expected memory that stays, got an array whose buffer was transferred away')
+  throw new ExtremaError(
+    'ERR_BUFFER',
+    'value: expected memory that stays, got an array whose buffer was transferred away',
+  )
 }
 
 /**
@@ -94,26 +101,27 @@ async function read(handle: FileHandle, file: string): Promise<unknown> {
   const take = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       const piece = bytes.subarray(at, at + pieceBytes)
-      if (!(await readFully(handle, piece, position))) refuse(file, 'as many bytes as at first', `an end at ${position}`)
+      if (!(await readFully(handle, piece, position)))
+        refuseFile(file, 'as many bytes as at first', `an end at ${position}`)
       hash.update(piece)
       position += piece.length
     }
   }
   const start = new Uint8Array(magic.length + 8)
-  if (size < start.length + digestBytes) refuse(file, 'a file written by save', `${size} bytes`)
+  if (size < start.length + digestBytes) refuseFile(file, 'a file written by save', `${size} bytes`)
   await take(start)
-  if (magic.some((byte, i) => start[i] !== byte)) refuse(file, 'a file written by save', 'another beginning')
+  if (magic.some((byte, i) => start[i] !== byte)) refuseFile(file, 'a file written by save', 'another beginning')
   const headerLength = Number(new DataView(start.buffer).getBigUint64(magic.length, true))
   const room = size - start.length - digestBytes
   if (headerLength > Math.min(room, mostHeaderBytes)) {
-    refuse(file, `a header of at most ${Math.min(room, mostHeaderBytes)} bytes`, String(headerLength))
+    refuseFile(file, `a header of at most ${Math.min(room, mostHeaderBytes)} bytes`, String(headerLength))
   }
   const headerBytes = new Uint8Array(headerLength)
   await take(headerBytes)
   const header = parseHeader(file, headerBytes)
   const lengths = header.blocks.map(({ dtype, shape }) => sizeOf(shape) * (dtype === 'float64' ? 8 : 4))
   const expected = lengths.reduce((total, length) => total + length + paddingOf(length), headerLength)
-  if (expected !== room) refuse(file, `${expected + start.length + digestBytes} bytes`, String(size))
+  if (expected !== room) refuseFile(file, `${expected + start.length + digestBytes} bytes`, String(size))
   const memory: TensorData[] = []
   for (const { dtype, shape } of header.blocks) {
     const data = allocate(dtype, sizeOf(shape))
@@ -123,14 +131,14 @@ async function read(handle: FileHandle, file: string): Promise<unknown> {
     memory.push(data)
   }
   await checkDigest(handle, file, position, hash)
-  return decodeValue(header.value, header.blocks, memory, (expected, came) => refuse(file, expected, came))
+  return decodeValue(header.value, header.blocks, memory, (expected, came) => refuseFile(file, expected, came))
 }
 
 async function checkDigest(handle: FileHandle, file: string, position: number, hash: Hash): Promise<void> {
   const digest = new Uint8Array(digestBytes)
   const whole = await readFully(handle, digest, position)
   if (whole && hash.digest().equals(digest)) return
-  refuse(file, 'the checksum that its contents have', 'another: the file is damaged')
+  refuseFile(file, 'the checksum that its contents have', 'another (it is damaged)')
 }
 
 function parseHeader(file: string, bytes: Uint8Array): Header {
@@ -138,11 +146,11 @@ function parseHeader(file: string, bytes: Uint8Array): Header {
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw new ExtremaError('ERR_FILE', `${file}: expected a header in JSON, got another: the file is damaged`, { cause })
+    return refuseFile(file, 'a header in JSON', 'another (it is damaged)', cause)
   }
   const right = typeof header === 'object' && header?.format === 'extrema' && header.version === 1
   if (!right || !Array.isArray(header?.blocks) || !header.blocks.every(isBlock)) {
-    refuse(file, 'a header of version 1', describe(header?.version))
+    refuseFile(file, 'a header of version 1', describe(header?.version))
   }
   return header as Header
 }
@@ -151,10 +159,6 @@ function isBlock(block: Partial<Block> | null): boolean {
   if (typeof block !== 'object' || block === null) return false
   const known = block.dtype === 'float64' || block.dtype === 'float32' || block.dtype === 'int32'
   return known && Array.isArray(block.shape) && block.shape.every((n) => Number.isSafeInteger(n) && n >= 0)
-}
-
-function refuse(file: string, expected: string, came: string): never {
-  throw new ExtremaError('ERR_FILE', `${file}: expected ${expected}, got ${came}`)
 }
 
 function paddingOf(length: number): number {

@@ -52,8 +52,7 @@ export function attentionLayer(options: AttentionLayerOptions): Layer<AttentionP
       }
       const places = x.shape[x.rank - 2]
       const batch = sizeOf(x.shape.slice(0, -2))
-      const split = (y: Tensor): Tensor =>
-        transpose(reshape(y, [batch, places, heads, width / heads]), [0, 2, 1, 3])
+      const split = (y: Tensor): Tensor => transpose(reshape(y, [batch, places, heads, width / heads]), [0, 2, 1, 3])
       const of = (name: keyof AttentionParams): Tensor => split(projection.apply(params[name], x))
       const mask = maskOf(x, context?.mask, batch, places)
       const seen = attention(of('query'), of('key'), of('value'), mask === undefined ? { causal } : { causal, mask })

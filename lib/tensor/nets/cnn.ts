@@ -48,7 +48,9 @@ export function cnn(options: CnnOptions): Layer<unknown[]> {
     const from = i === 0 ? channels : filters[i - 1]
     const window = lengths.map(() => kernel)
     // The shift of the normalization takes the place of a bias.
-    layers.push(convLayer(from, count, window, { padding: 'same', weight: weightFor(function_), bias: norm === 'none' }))
+    layers.push(
+      convLayer(from, count, window, { padding: 'same', weight: weightFor(function_), bias: norm === 'none' }),
+    )
     if (norm === 'batch') layers.push(batchNormLayer(count))
     layers.push(activation(function_))
     if (pool > 1) layers.push(maxPoolLayer(lengths.map(() => pool)))

@@ -59,7 +59,7 @@ export function dataLoader<Data extends Dataset>(data: Data, options: DataLoader
   if (batches === 0) {
     throw new ExtremaError('ERR_SHAPE', `data: expected at least a batch of ${dropLast ? size : 1}, got ${samples}`)
   }
-  let known = { epoch: -1, order: new Int32Array(0) }
+  let known: { epoch: number; order: Int32Array } = { epoch: -1, order: new Int32Array(0) }
   const orderOf = (epoch: number): Int32Array => {
     if (epoch !== known.epoch) known = { epoch, order: random.split(epoch).permutation(samples) }
     return known.order
@@ -107,10 +107,7 @@ function readDataset(data: Dataset): { tensors: [string, Tensor][]; samples: num
   const [[first, { shape }]] = tensors
   for (const [name, x] of tensors) {
     if (x.shape[0] === shape[0]) continue
-    throw new ExtremaError(
-      'ERR_SHAPE',
-      `data.${name}: expected ${shape[0]} samples as in ${first}, got ${x.shape[0]}`,
-    )
+    throw new ExtremaError('ERR_SHAPE', `data.${name}: expected ${shape[0]} samples as in ${first}, got ${x.shape[0]}`)
   }
   return { tensors, samples: shape[0] }
 }

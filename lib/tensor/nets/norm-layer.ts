@@ -66,7 +66,10 @@ export function batchNormLayer(channels: number, options: BatchNormLayerOptions 
   }
   return {
     init: affine(checkCount('channels', channels)),
-    state: ({ dtype = 'float64' } = {}) => ({ mean: zeros([channels], { dtype }), variance: ones([channels], { dtype }) }),
+    state: ({ dtype = 'float64' } = {}) => ({
+      mean: zeros([channels], { dtype }),
+      variance: ones([channels], { dtype }),
+    }),
     apply({ scale, shift }, x, context) {
       const running = runningOf(context)
       if (!context?.training) {

@@ -18,6 +18,8 @@ import {
   checkSource,
   copyState,
   copyTree,
+  type LossProblem,
+  type ModelProblem,
   type ReadProblem,
   readProblem,
   type StepContext,
@@ -130,6 +132,14 @@ const names: ReadonlySet<string> = new Set([
  *   data, optimizer and callbacks throw; the reason of `signal` when aborted: keep checkpoints to go on then
  */
 export async function train<P, Batch>(
+  problem: LossProblem<P, Batch>,
+  options: TrainOptions<P, Batch>,
+): Promise<TrainSolution<P>>
+export async function train<P, Batch>(
+  problem: ModelProblem<P, Batch>,
+  options: TrainOptions<P, Batch>,
+): Promise<TrainSolution<P>>
+export async function train<P, Batch>(
   problem: TrainProblem<P, Batch>,
   options: TrainOptions<P, Batch>,
 ): Promise<TrainSolution<P>> {
@@ -170,11 +180,7 @@ class Run<P, Batch> {
   private readonly optimizer: Optimizer
   private readonly random: ReturnType<typeof streamOfSteps>
   private readonly onBackend: <T>(body: () => T) => T
-  private readonly gradient: (
-    params: P,
-    batch: Batch,
-    context: StepContext,
-  ) => { value: Tensor; gradient: P }
+  private readonly gradient: (params: P, batch: Batch, context: StepContext) => { value: Tensor; gradient: P }
   private readonly steps: number | undefined
   private readonly throws: boolean
   private status: Status | undefined
@@ -189,7 +195,8 @@ class Run<P, Batch> {
     this.options = options
     this.limits = limitsOf(options)
     this.optimizer = checkOptimizer(options.optimizer)
-    this.steps = options.checkpointEvery === undefined ? undefined : whole('checkpointEvery', options.checkpointEvery, 1, 1)
+    this.steps =
+      options.checkpointEvery === undefined ? undefined : whole('checkpointEvery', options.checkpointEvery, 1, 1)
     this.throws = oneOf('onNotFinite', options.onNotFinite, ['stop', 'throw'] as const, 'stop') === 'throw'
     if (options.validation !== undefined) {
       checkSource('validation.data', options.validation.data)

@@ -1,6 +1,6 @@
-import { expect } from 'chai'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { expect } from 'chai'
 import { headerBytes, parseHeader } from '../../../lib/tensor/files/safetensors-header.js'
 import * as t from '../../../lib/tensor/index.js'
 import { withFolder } from '../../helpers/children.js'
@@ -108,7 +108,12 @@ describe('safetensors', () => {
       expect(part.shape).to.deep.equal([2, 4])
       expect([...part.data]).to.deep.equal([...x.data.slice(8, 16)])
       expect((await file.read('x', { rows: [6, 6] })).shape).to.deep.equal([0, 4])
-      for (const rows of [[-1, 2], [4, 2], [0, 7], [0, 0.5]] as const) {
+      for (const rows of [
+        [-1, 2],
+        [4, 2],
+        [0, 7],
+        [0, 0.5],
+      ] as const) {
         await expectRejection(file.read('x', { rows }), 'ERR_OPTION', /rows: expected \[from, to\] within 0 and 6/)
       }
       await file.close()
@@ -227,7 +232,8 @@ describe('safetensors', () => {
   })
 
   it('refuses names and metadata that the format does not have', async () => {
-    const save = (tensors: unknown, options: unknown) => t.saveSafetensors('/nowhere', tensors as never, options as never)
+    const save = (tensors: unknown, options: unknown) =>
+      t.saveSafetensors('/nowhere', tensors as never, options as never)
     await expectRejection(save({ __metadata__: t.ones([1]) }, {}), 'ERR_OPTION', /other names than __metadata__/)
     await expectRejection(save({ x: [1] }, {}), 'ERR_SHAPE', /tensors.x: expected a tensor/)
     await expectRejection(save({}, { metadata: { a: 1 } }), 'ERR_OPTION', /metadata.a: expected a text, got 1/)

@@ -1,5 +1,5 @@
-import { expect } from 'chai'
 import { readFileSync } from 'node:fs'
+import { expect } from 'chai'
 import { bfloat16, float16, fromSmall, type SmallFloat, toSmall } from '../../../lib/tensor/files/small-floats.js'
 import { random } from '../../helpers/random.js'
 
@@ -73,7 +73,11 @@ describe('numbers of 16 bits', () => {
 
   it("agrees with PyTorch's conversions of float32 numbers both ways", () => {
     const url = new URL('../../fixtures/small-floats.json', import.meta.url)
-    const { float32, float16: halves, bfloat16: brains } = JSON.parse(readFileSync(url, 'utf8')) as Record<string, number[]>
+    const {
+      float32,
+      float16: halves,
+      bfloat16: brains,
+    } = JSON.parse(readFileSync(url, 'utf8')) as Record<string, number[]>
     const inputs = new Float32Array(Uint32Array.from(float32).buffer)
     for (const [format, expected] of [
       [float16, halves],

@@ -37,18 +37,38 @@ describe('dataLoader', () => {
 
   it('keeps the order without shuffling, and leaves the rest out on demand', () => {
     const plain = t.dataLoader({ x, y }, { batchSize: 4 })
-    expect([...plain.epoch()].map((batch) => [...batch.y.data])).to.deep.equal([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]])
+    expect([...plain.epoch()].map((batch) => [...batch.y.data])).to.deep.equal([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9],
+    ])
     const even = t.dataLoader({ x, y }, { batchSize: 4, dropLast: true })
     expect(even.batches).to.equal(2)
     expect([...even.indices(0, 1)]).to.deep.equal([4, 5, 6, 7])
   })
 
   it('refuses what does not fit', () => {
-    expectError(() => t.dataLoader({ x, y: y.slice(1) }, { batchSize: 2 }), 'ERR_SHAPE', /data.y: expected 10 samples as in x, got 9/)
+    expectError(
+      () => t.dataLoader({ x, y: y.slice(1) }, { batchSize: 2 }),
+      'ERR_SHAPE',
+      /data.y: expected 10 samples as in x, got 9/,
+    )
     expectError(() => t.dataLoader({}, { batchSize: 2 }), 'ERR_SHAPE', /data: expected at least one array, got none/)
     expectError(() => t.dataLoader({ x }, { batchSize: 0 }), 'ERR_OPTION', /batchSize/)
-    expectError(() => t.dataLoader({ x }, { batchSize: 20, dropLast: true }), 'ERR_SHAPE', /at least a batch of 20, got 10/)
-    expectError(() => t.dataLoader({ x }, { batchSize: 2 }).batch(0, 5), 'ERR_OPTION', /index: expected a batch from 0 to 4, got 5/)
-    expectError(() => t.dataLoader({ x: [1, 2] as unknown as t.Tensor }, { batchSize: 1 }), 'ERR_SHAPE', /data.x: expected a tensor/)
+    expectError(
+      () => t.dataLoader({ x }, { batchSize: 20, dropLast: true }),
+      'ERR_SHAPE',
+      /at least a batch of 20, got 10/,
+    )
+    expectError(
+      () => t.dataLoader({ x }, { batchSize: 2 }).batch(0, 5),
+      'ERR_OPTION',
+      /index: expected a batch from 0 to 4, got 5/,
+    )
+    expectError(
+      () => t.dataLoader({ x: [1, 2] as unknown as t.Tensor }, { batchSize: 1 }),
+      'ERR_SHAPE',
+      /data.x: expected a tensor/,
+    )
   })
 })

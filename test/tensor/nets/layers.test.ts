@@ -28,7 +28,7 @@ function checkGradient<P>(layer: t.Layer<P>, x: t.Tensor, context?: t.LayerConte
   const params = layer.init(generator(11))
   const weights = draw(layer.apply(params, x, context).shape, random(5))
   const f = (at: { params: P; x: t.Tensor }): t.Tensor => t.sum(t.mul(weights, layer.apply(at.params, at.x, context)))
-  const { passed, error } = t.gradCheck(f, { params, x })
+  const { passed, error } = t.gradCheck(f, { params, x }, { step: 1e-4, tolerance: 1e-8 })
   expect(passed, `error ${error}`).to.equal(true)
 }
 
@@ -118,7 +118,9 @@ describe('layers', () => {
         expect(line.init(generator(1)).weight.shape).to.deep.equal([6, 2, 3])
         checkGradient(line, draw([2, 4, 6], random(1)))
         const cube = t.convLayer(1, 2, [2, 2, 2])
-        expect(cube.apply(cube.init(generator(1)), draw([1, 1, 3, 4, 5], random(1))).shape).to.deep.equal([1, 2, 2, 3, 4])
+        expect(cube.apply(cube.init(generator(1)), draw([1, 1, 3, 4, 5], random(1))).shape).to.deep.equal([
+          1, 2, 2, 3, 4,
+        ])
       }),
     )
 
@@ -139,10 +141,7 @@ describe('layers', () => {
           close(
             y,
             rows(x).map((row) =>
-              row.map(
-                (value, c) =>
-                  ((value - mean[c]) / Math.sqrt(spread[c] + 1e-3)) * [2, 3][c] + [-1, 0.5][c],
-              ),
+              row.map((value, c) => ((value - mean[c]) / Math.sqrt(spread[c] + 1e-3)) * [2, 3][c] + [-1, 0.5][c]),
             ),
           )
           means = means.map((old, c) => 0.75 * old + 0.25 * mean[c])
@@ -156,9 +155,7 @@ describe('layers', () => {
         close(
           layer.apply(params, x, { state }),
           rows(x).map((row) =>
-            row.map(
-              (value, c) => ((value - means[c]) / Math.sqrt(variances[c] + 1e-3)) * [2, 3][c] + [-1, 0.5][c],
-            ),
+            row.map((value, c) => ((value - means[c]) / Math.sqrt(variances[c] + 1e-3)) * [2, 3][c] + [-1, 0.5][c]),
           ),
         )
         expect([...state.mean.data]).to.deep.equal(before)
@@ -235,7 +232,10 @@ describe('layers', () => {
         const early = causal.apply(weights, x)
         const short = causal.apply(weights, t.slice(x, [undefined, [0, 2]]))
         close(t.slice(early, [0, [0, 2]]), rows(t.slice(short, [0])), 1e-11)
-        checkGradient(t.transformerEncoder({ width: 4, heads: 2, depth: 1, feedForward: 5 }), draw([2, 3, 4], random(3)))
+        checkGradient(
+          t.transformerEncoder({ width: 4, heads: 2, depth: 1, feedForward: 5 }),
+          draw([2, 3, 4], random(3)),
+        )
       }),
     )
 
@@ -257,7 +257,17 @@ describe('layers', () => {
           close(layer.apply(params, x, { mask }), fewer.toArray())
           // Without bias items of zeros add nothing to a sum.
           if (aggregate === 'sum') {
-            close(layer.apply(params, t.pad(t.slice(x, [undefined, [0, 3]]), [[0, 0], [0, 2], [0, 0]])), fewer.toArray())
+            close(
+              layer.apply(
+                params,
+                t.pad(t.slice(x, [undefined, [0, 3]]), [
+                  [0, 0],
+                  [0, 2],
+                  [0, 0],
+                ]),
+              ),
+              fewer.toArray(),
+            )
           }
           const empty = layer.apply(params, x, { mask: t.zeros([2, 5]) })
           expect([...empty.data].every(Number.isFinite)).to.equal(true)
@@ -293,7 +303,10 @@ describe('layers', () => {
         expect([y.shape, y.dtype]).to.deep.equal([[2, 4], 'float32'])
         const { mean } = (state as { mean: t.Tensor }[])[1]
         expect(mean.data.some((value) => value !== 0)).to.equal(true)
-        checkGradient(t.cnn({ inputs: [2, 6], filters: [2], head: [2], activation: 'tanh', pool: 3 }), draw([2, 2, 6], random(3)))
+        checkGradient(
+          t.cnn({ inputs: [2, 6], filters: [2], head: [2], activation: 'tanh', pool: 3 }),
+          draw([2, 2, 6], random(3)),
+        )
       }),
     )
   })
@@ -314,7 +327,10 @@ describe('layers', () => {
     const frequencies = [1, 0.1, 0.01]
     close(
       y,
-      [0, 2.5].map((time) => [...frequencies.map((f) => Math.sin(time * f)), ...frequencies.map((f) => Math.cos(time * f))]),
+      [0, 2.5].map((time) => [
+        ...frequencies.map((f) => Math.sin(time * f)),
+        ...frequencies.map((f) => Math.cos(time * f)),
+      ]),
       1e-14,
     )
     expectError(() => t.timeEmbedding(5), 'ERR_OPTION', /width: expected an even number, got 5/)
@@ -322,15 +338,27 @@ describe('layers', () => {
 
   it('refuse what does not fit, naming it', () => {
     const x = t.ones([2, 3])
-    expectError(() => t.dense(4, 2).apply(t.dense(4, 2).init(generator(0)), x), 'ERR_SHAPE', /dense: .* of 4, got \[2, 3\]/)
+    expectError(
+      () => t.dense(4, 2).apply(t.dense(4, 2).init(generator(0)), x),
+      'ERR_SHAPE',
+      /dense: .* of 4, got \[2, 3\]/,
+    )
     expectError(() => t.dense(0, 2), 'ERR_OPTION', /inputs: expected a whole number >= 1, got 0/)
     expectError(() => t.dense(1, 2, { biass: true } as t.DenseOptions), 'ERR_OPTION', /did you mean 'bias'/)
     expectError(() => t.mlp([3]), 'ERR_OPTION', /sizes: expected at least 2 whole numbers, got \[3\]/)
-    expectError(() => t.residual(t.dense(3, 2)).apply({ branch: t.dense(3, 2).init(generator(0)), shortcut: [] }, x), 'ERR_SHAPE', /residual: /)
+    expectError(
+      () => t.residual(t.dense(3, 2)).apply({ branch: t.dense(3, 2).init(generator(0)), shortcut: [] }, x),
+      'ERR_SHAPE',
+      /residual: /,
+    )
     expectError(() => t.attentionLayer({ width: 6, heads: 4 }), 'ERR_OPTION', /heads: expected a divisor/)
     expectError(() => t.activation('rely' as 'relu'), 'ERR_OPTION', /did you mean 'relu'/)
     expectError(() => t.convLayer(3, 4, [3, 3], { groups: 2 }), 'ERR_OPTION', /groups: expected a divisor/)
-    expectError(() => t.cnn({ inputs: [1, 4, 4], filters: [2, 2, 2], head: [3] }), 'ERR_OPTION', /inputs: expected lengths/)
+    expectError(
+      () => t.cnn({ inputs: [1, 4, 4], filters: [2, 2, 2], head: [3] }),
+      'ERR_OPTION',
+      /inputs: expected lengths/,
+    )
     const net = t.sequential(t.dense(3, 3), t.batchNormLayer(3))
     expectError(() => net.apply(net.init(generator(0)), x, { training: true, state: [] }), 'ERR_SHAPE', /state: .*'0'/)
     const set = t.setEncoder({ embed: [3, 4], out: [2] })

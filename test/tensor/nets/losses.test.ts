@@ -44,7 +44,11 @@ describe('binaryCrossEntropy and accuracy', () => {
     expect(t.accuracy(logits, Int32Array.of(1, 0, 2, 2))).to.equal(0.75)
     expect(t.accuracy(t.reshape(logits, [2, 2, 3]), t.tensor(Int32Array.of(1, 1, 0, 0)).view([2, 2]))).to.equal(0.5)
     expectError(() => t.accuracy(logits, Int32Array.of(1, 0, 3, 2)), 'ERR_SHAPE', /from 0 to 2, got 3/)
-    expectError(() => t.accuracy(logits, Int32Array.of(1, 0)), 'ERR_SHAPE', /accuracy: expected rows .*, got \[4, 3\] and \[2\]/)
+    expectError(
+      () => t.accuracy(logits, Int32Array.of(1, 0)),
+      'ERR_SHAPE',
+      /accuracy: expected rows .*, got \[4, 3\] and \[2\]/,
+    )
   })
 
   it('refuse targets outside [0, 1] and other shapes', () => {

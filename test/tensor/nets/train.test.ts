@@ -126,7 +126,11 @@ describe('train', () => {
         /^loss: at step 1, expected a finite number, got Infinity$/,
       )
       // √0 has an infinite slope.
-      const steep = { ...failing, params: { w: t.tensor([1]) }, loss: (p: { w: t.Tensor }) => t.sum(t.sqrt(t.sub(p.w, 1))) }
+      const steep = {
+        ...failing,
+        params: { w: t.tensor([1]) },
+        loss: (p: { w: t.Tensor }) => t.sum(t.sqrt(t.sub(p.w, 1))),
+      }
       const stopped = await t.train(steep, { optimizer: momentum(0.1), backend })
       expect(stopped.notFinite?.what).to.equal('loss')
       expect(stopped.bestEpoch).to.equal(0)
@@ -173,7 +177,10 @@ describe('train', () => {
 
   it('learns', async () => {
     const held = points(300, 5)
-    const { params, state } = await t.train({ ...problem(), data: loader(400) }, { optimizer: momentum(0.1), epochs: 15 })
+    const { params, state } = await t.train(
+      { ...problem(), data: loader(400) },
+      { optimizer: momentum(0.1), epochs: 15 },
+    )
     expect(t.accuracy(net.apply(params as never, held.x, { state }), held.y)).to.be.at.least(0.93)
   })
 

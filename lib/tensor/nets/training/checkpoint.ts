@@ -48,7 +48,12 @@ export interface TrainCheckpoint<P> {
 }
 
 /** Refuses checkpoints of other problems. */
-export function checkCheckpoint<P>(checkpoint: TrainCheckpoint<P>, params: P, state: LayerState, batches: number): void {
+export function checkCheckpoint<P>(
+  checkpoint: TrainCheckpoint<P>,
+  params: P,
+  state: LayerState,
+  batches: number,
+): void {
   if (typeof checkpoint !== 'object' || checkpoint === null || checkpoint.version !== 1) {
     const came = describe((checkpoint as { version?: unknown } | null)?.version)
     throw new ExtremaError('ERR_OPTION', `resume: expected a checkpoint of version 1, got ${came}`)

@@ -71,7 +71,12 @@ export function readProblem<P, Batch>(
   }
   const data = checkSource('data', problem.data)
   if (!hasModel) {
-    return { params: copyTree('params', problem.params), state: copyState(problem.state ?? []), data, loss: problem.loss }
+    return {
+      params: copyTree('params', problem.params),
+      state: copyState(problem.state ?? []),
+      data,
+      loss: problem.loss,
+    }
   }
   const { model, input = inputOf } = problem
   const params = problem.params ?? model.init(generator(seed).split(initStream), options)
@@ -101,10 +106,7 @@ export function checkSource<Batch>(name: string, source: BatchSource<Batch>): Ba
     throw new ExtremaError('ERR_OPTION', `${name}: expected { batches, batch(epoch, index) }, got ${describe(source)}`)
   }
   if (Number.isSafeInteger(source.batches) && source.batches >= 1) return source
-  throw new ExtremaError(
-    'ERR_OPTION',
-    `${name}.batches: expected a whole number >= 1, got ${describe(source.batches)}`,
-  )
+  throw new ExtremaError('ERR_OPTION', `${name}.batches: expected a whole number >= 1, got ${describe(source.batches)}`)
 }
 
 /** The same tensors in memory of their own. */
