@@ -83,24 +83,25 @@ async function routed({ model, params }: Trained, { x, y }: Digits, method: Meth
   return { accuracy: right / y.length, kept: kept / whole }
 }
 
+/** Figures by what they are of and what they are, one for each state. */
+type Lists<T extends string> = Record<string, Record<T, number[]>>
+
 export async function run({ quick, log }: Context): Promise<Report> {
   const [states, epochs] = quick ? [1, 2] : [10, 12]
   const data = digits(quick ? 1000 : 8000, 2000, 'float32')
-  const balance: Record<string, { accuracy: number[]; imbalance: number[]; seconds: number[] }> = {}
-  const capacity: Record<string, { accuracy: number[]; kept: number[] }> = {}
-  const pruned: Record<string, { accuracy: number[]; loss: number[] }> = {}
+  const balance: Lists<'accuracy' | 'imbalance' | 'seconds'> = {}
+  const capacity: Lists<'accuracy' | 'kept'> = {}
+  const pruned: Lists<'accuracy' | 'loss'> = {}
   const base: number[] = []
-  const put = <T extends string>(
-    all: Record<string, Record<T, number[]>>,
-    name: string,
-    found: Record<T, number>,
-  ): void => {
-    const lists = (all[name] ??= {} as Record<T, number[]>)
-    for (const key of Object.keys(found) as T[]) (lists[key] ??= []).push(found[key])
+  const put = <T extends string>(all: Lists<T>, name: string, found: Record<T, number>): void => {
+    const keys = Object.keys(found) as T[]
+    all[name] ??= Object.fromEntries(keys.map((key) => [key, []])) as unknown as Record<T, number[]>
+    for (const key of keys) all[name][key].push(found[key])
   }
   const orders: Record<string, boolean[]> = {}
   const order = (name: string, holds: boolean): void => {
-    ;(orders[name] ??= []).push(holds)
+    orders[name] ??= []
+    orders[name].push(holds)
   }
   for (let seed = 0; seed < states; seed++) {
     log(`state ${seed}`)
@@ -127,7 +128,7 @@ export async function run({ quick, log }: Context): Promise<Report> {
       await pruneRun(run, data, seed, (name, found) => put(pruned, name, found), order)
     }
   }
-  const rowsOf = <T extends string>(all: Record<string, Record<T, number[]>>, keys: T[]): Cell[][] =>
+  const rowsOf = <T extends string>(all: Lists<T>, keys: T[]): Cell[][] =>
     Object.entries(all).map(([name, lists]) => [name, ...keys.map((key) => spread(lists[key]))])
   const tables: Table[] = [
     {

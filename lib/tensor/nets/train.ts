@@ -341,7 +341,7 @@ class Run<P, Batch> {
     at.lossSum = 0
     at.samples = 0
     const { validation } = options
-    if (!isFinite(at.params)) {
+    if (!allFinite(at.params)) {
       this.endNotFinite('params', 'params: expected finite numbers, got others after this epoch')
       return
     }
@@ -388,10 +388,7 @@ class Run<P, Batch> {
 
   private endNotFinite(what: NotFinite['what'], message: string): void {
     const { step, epoch, index } = this.at
-    if (this.throws) {
-      const [name, rest] = message.split(/: (.*)/s)
-      throw new ExtremaError('ERR_NOT_FINITE', `${name}: at step ${step}, ${rest}`)
-    }
+    if (this.throws) throw new ExtremaError('ERR_NOT_FINITE', `${message} at step ${step}`)
     this.notFinite = { what, step: step + 1, epoch: epoch + 1, index, message }
     this.status = 'stalled'
   }
@@ -419,7 +416,7 @@ function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-function isFinite(params: unknown): boolean {
+function allFinite(params: unknown): boolean {
   return flatten('params', params).leaves.every(({ data }) => data.every((value) => Number.isFinite(value)))
 }
 

@@ -1,32 +1,18 @@
+import path from 'node:path'
 import { expect } from 'chai'
+import { adam } from '../../../lib/descent/index.js'
 import { generator } from '../../../lib/random/index.js'
 import * as t from '../../../lib/tensor/index.js'
 import { forEachBackend } from '../../helpers/backends.js'
+import { runChild, withFolder } from '../../helpers/children.js'
 import { expectError, expectRejection, rejection } from '../../helpers/errors.js'
 import { leavesOf, momentum } from '../../helpers/momentum.js'
 import { random } from '../../helpers/random.js'
 import { draw } from '../../helpers/tensor.js'
-
-/** Points of a plane with noise, and whether they are above a curve. */
-function points(count: number, seed: number): { x: t.Tensor; y: Int32Array } {
-  const next = random(seed)
-  const x = draw([count, 2], () => 4 * next() - 2)
-  const y = Int32Array.from({ length: count }, (_, i) => (x.data[2 * i + 1] > Math.sin(2 * x.data[2 * i]) ? 1 : 0))
-  return { x, y }
-}
+import { loader, loss, net, points, trainingProblem } from '../../helpers/training-problem.js'
 
 type Batch = { x: t.Tensor; y: t.Tensor }
 
-const net = t.sequential(
-  t.dense(2, 16),
-  t.batchNormLayer(16),
-  t.activation('tanh'),
-  t.dropoutLayer(0.2),
-  t.dense(16, 2),
-)
-const loss = (logits: t.Tensor, { y }: Batch): t.Tensor => t.crossEntropy(logits, y)
-const loader = (count = 70) => t.dataLoader(points(count, 1), { batchSize: 16, shuffle: true, seed: 3 })
-const problem = () => ({ model: net, loss, data: loader() })
 const bits = (tree: unknown): number[][] => leavesOf(tree).map(({ data }) => [...data])
 
 describe('train', () => {
@@ -71,7 +57,7 @@ describe('train', () => {
       const options = () => ({ optimizer: momentum(0.1), epochs: 4, seed: 9, backend })
       const validation = { data: t.dataLoader(points(30, 8), { batchSize: 7 }) }
       const kept: t.TrainCheckpoint<unknown>[] = []
-      const whole = await t.train(problem(), {
+      const whole = await t.train(trainingProblem(), {
         ...options(),
         validation,
         checkpointEvery: 3,
@@ -81,15 +67,15 @@ describe('train', () => {
       })
       expect(kept.map(({ step }) => step)).to.deep.equal([3, 6, 9, 12, 15, 18])
       for (const resume of [kept[0], kept[2], kept[4]]) {
-        const rest = await t.train(problem(), { ...options(), validation, resume: resume as never })
+        const rest = await t.train(trainingProblem(), { ...options(), validation, resume: resume as never })
         expect(bits(rest.params)).to.deep.equal(bits(whole.params))
         expect(bits(rest.state)).to.deep.equal(bits(whole.state))
         expect(bits(rest.checkpoint?.params)).to.deep.equal(bits(whole.checkpoint?.params))
         expect(rest.history).to.deep.equal(whole.history)
         expect(rest.checkpoint?.optimizer).to.deep.equal(whole.checkpoint?.optimizer)
       }
-      const more = await t.train(problem(), { ...options(), validation, epochs: 6, resume: whole.checkpoint })
-      const long = await t.train(problem(), { ...options(), validation, epochs: 6 })
+      const more = await t.train(trainingProblem(), { ...options(), validation, epochs: 6, resume: whole.checkpoint })
+      const long = await t.train(trainingProblem(), { ...options(), validation, epochs: 6 })
       expect(bits(more.checkpoint?.params)).to.deep.equal(bits(long.checkpoint?.params))
     })
 
@@ -123,7 +109,7 @@ describe('train', () => {
       await expectRejection(
         t.train(failing, { ...options(), onNotFinite: 'throw' }),
         'ERR_NOT_FINITE',
-        /^loss: at step 1, expected a finite number, got Infinity$/,
+        /^loss: expected a finite number, got Infinity at step 1$/,
       )
       // √0 has an infinite slope.
       const steep = {
@@ -138,11 +124,55 @@ describe('train', () => {
     })
   })
 
+  it('goes on after a process that was killed while it saved, as if nothing had happened', async () => {
+    const whole = await t.train(trainingProblem(), { optimizer: momentum(0.1), epochs: 6 })
+    await withFolder(async (folder) => {
+      for (const turns of ['0', '4']) {
+        const file = path.join(folder, turns)
+        const { signal } = await runChild('../../tensor/children/training', { args: [file, turns] })
+        expect(signal).to.equal('SIGKILL')
+        const resume = await t.load<NonNullable<typeof whole.checkpoint>>(file)
+        expect([2, 3]).to.include(resume.epoch)
+        const rest = await t.train(trainingProblem(), { optimizer: momentum(0.1), epochs: 6, resume })
+        expect(bits(rest.params)).to.deep.equal(bits(whole.params))
+        expect(bits(rest.state)).to.deep.equal(bits(whole.state))
+        expect(rest.history).to.deep.equal(whole.history)
+      }
+    })
+  })
+
+  it('goes on with an optimizer of the package, and stops at its refusal of a gradient', async () => {
+    const options = () => ({ optimizer: adam({ learningRate: 1e-2 }), epochs: 3 })
+    let kept: t.TrainCheckpoint<unknown> | undefined
+    const whole = await t.train(trainingProblem(), {
+      ...options(),
+      checkpointEvery: 7,
+      onCheckpoint: (checkpoint) => {
+        kept ??= checkpoint
+      },
+    })
+    await withFolder(async (folder) => {
+      await t.save(path.join(folder, 'file'), kept)
+      const resume = await t.load<never>(path.join(folder, 'file'))
+      expect(bits((await t.train(trainingProblem(), { ...options(), resume })).params)).to.deep.equal(
+        bits(whole.params),
+      )
+    })
+    const steep = {
+      params: { w: t.tensor([1]) },
+      data: loader(),
+      loss: (p: { w: t.Tensor }) => t.sum(t.sqrt(t.sub(p.w, 1))),
+    }
+    const stopped = await t.train(steep, options())
+    expect(stopped.notFinite).to.deep.include({ what: 'gradient', step: 1, epoch: 1, index: 0 })
+    expect([stopped.status, stopped.iterations, bits(stopped.params)]).to.deep.equal(['stalled', 0, [[1]]])
+  })
+
   it('restores the best parameters by validation, and stops when patience runs out', async () => {
     const metrics = [5, 3, 4, 2, 2.5, 2.1, 2, 9, 9]
     let next = 0
     const kept: number[][][] = []
-    const solution = await t.train(problem(), {
+    const solution = await t.train(trainingProblem(), {
       optimizer: momentum(0.05),
       epochs: 50,
       patience: 3,
@@ -155,7 +185,7 @@ describe('train', () => {
     expect(solution.history.map(({ validation }) => validation)).to.deep.equal([5, 3, 4, 2, 2.5, 2.1, 2])
     expect(bits(solution.params)).to.deep.equal(kept[3])
     next = 0
-    const reached = await t.train(problem(), {
+    const reached = await t.train(trainingProblem(), {
       optimizer: momentum(0.05),
       tolerance: 3,
       validation: { data: t.dataLoader(points(8, 2), { batchSize: 8 }), metric: () => metrics[next++], every: 2 },
@@ -166,7 +196,7 @@ describe('train', () => {
 
   it('weighs the batches of a validation by their samples, and is not training there', async () => {
     const held = points(10, 4)
-    const { params, state, history } = await t.train(problem(), {
+    const { params, state, history } = await t.train(trainingProblem(), {
       optimizer: momentum(0.05),
       epochs: 1,
       validation: { data: t.dataLoader(held, { batchSize: 4 }) },
@@ -177,11 +207,9 @@ describe('train', () => {
 
   it('learns', async () => {
     const held = points(300, 5)
-    const { params, state } = await t.train(
-      { ...problem(), data: loader(400) },
-      { optimizer: momentum(0.1), epochs: 15 },
-    )
-    expect(t.accuracy(net.apply(params as never, held.x, { state }), held.y)).to.be.at.least(0.93)
+    const model = t.mlp([2, 24, 2], { activation: 'tanh' })
+    const { params } = await t.train({ model, loss, data: loader(400) }, { optimizer: momentum(0.1), epochs: 40 })
+    expect(t.accuracy(model.apply(params, held.x), held.y)).to.be.at.least(0.95)
   })
 
   it('leaves the event loop its turns, reports progress, and ends in time', async () => {
@@ -193,7 +221,7 @@ describe('train', () => {
     }
     setImmediate(count)
     const reports: t.TrainProgress[] = []
-    const solution = await t.train(problem(), {
+    const solution = await t.train(trainingProblem(), {
       optimizer: momentum(0.01),
       epochs: 1_000_000,
       timeLimit: 250,
@@ -211,12 +239,12 @@ describe('train', () => {
     const controller = new AbortController()
     const reason = new Error('enough')
     const endless = { optimizer: momentum(0.01), epochs: 1_000_000, signal: controller.signal }
-    const running = t.train(problem(), endless)
+    const running = t.train(trainingProblem(), endless)
     setTimeout(() => controller.abort(reason), 30)
     expect(await rejection(running)).to.equal(reason)
-    expect(await rejection(t.train(problem(), endless))).to.equal(reason)
+    expect(await rejection(t.train(trainingProblem(), endless))).to.equal(reason)
     const inside = new AbortController()
-    const judged = t.train(problem(), {
+    const judged = t.train(trainingProblem(), {
       optimizer: momentum(0.01),
       signal: inside.signal,
       validation: {
@@ -231,7 +259,7 @@ describe('train', () => {
   })
 
   it('stops after so many steps, in the middle of an epoch', async () => {
-    const solution = await t.train(problem(), { optimizer: momentum(0.01), maxIterations: 7 })
+    const solution = await t.train(trainingProblem(), { optimizer: momentum(0.01), maxIterations: 7 })
     expect([solution.status, solution.iterations, solution.history.length]).to.deep.equal(['iteration-limit', 7, 1])
     expect([solution.checkpoint?.epoch, solution.checkpoint?.index]).to.deep.equal([1, 2])
   })
@@ -246,7 +274,10 @@ describe('train', () => {
       },
     }
     const options = () => ({ optimizer: momentum(0.1), epochs: 2 })
-    const [now, then] = [await t.train(problem(), options()), await t.train({ ...problem(), data: later }, options())]
+    const [now, then] = [
+      await t.train(trainingProblem(), options()),
+      await t.train({ ...trainingProblem(), data: later }, options()),
+    ]
     expect(bits(then.params)).to.deep.equal(bits(now.params))
   })
 
@@ -275,16 +306,16 @@ describe('train', () => {
   })
 
   it('starts from given parameters, which it does not change, or from the seed', async () => {
-    const one = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, seed: 4 })
-    const same = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, seed: 4 })
-    const other = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, seed: 5 })
+    const one = await t.train(trainingProblem(), { optimizer: momentum(0.1), epochs: 1, seed: 4 })
+    const same = await t.train(trainingProblem(), { optimizer: momentum(0.1), epochs: 1, seed: 4 })
+    const other = await t.train(trainingProblem(), { optimizer: momentum(0.1), epochs: 1, seed: 5 })
     expect(bits(one.params)).to.deep.equal(bits(same.params))
     expect(bits(one.params)).to.not.deep.equal(bits(other.params))
     const params = net.init(generator(7))
     const before = bits(params)
-    await t.train({ ...problem(), params }, { optimizer: momentum(0.1), epochs: 1 })
+    await t.train({ ...trainingProblem(), params }, { optimizer: momentum(0.1), epochs: 1 })
     expect(bits(params)).to.deep.equal(before)
-    const short = await t.train(problem(), { optimizer: momentum(0.1), epochs: 1, dtype: 'float64' })
+    const short = await t.train(trainingProblem(), { optimizer: momentum(0.1), epochs: 1, dtype: 'float64' })
     expect(leavesOf(short.params)[0].dtype).to.equal('float64')
   })
 
@@ -294,20 +325,24 @@ describe('train', () => {
       throw wrong
     }
     const base = { optimizer: momentum(0.1), epochs: 1 }
-    expect(await rejection(t.train({ ...problem(), loss: fail }, base))).to.equal(wrong)
-    expect(await rejection(t.train(problem(), { ...base, onEpoch: fail }))).to.equal(wrong)
-    expect(await rejection(t.train(problem(), { ...base, onCheckpoint: async () => fail() }))).to.equal(wrong)
+    expect(await rejection(t.train({ ...trainingProblem(), loss: fail }, base))).to.equal(wrong)
+    expect(await rejection(t.train(trainingProblem(), { ...base, onEpoch: fail }))).to.equal(wrong)
+    expect(await rejection(t.train(trainingProblem(), { ...base, onCheckpoint: async () => fail() }))).to.equal(wrong)
     const refuses = (problem: unknown, options: unknown, message: RegExp) =>
       expectRejection(t.train(problem as never, options as never), 'ERR_OPTION', message)
     await refuses(null, base, /problem: expected/)
-    await refuses({ ...problem(), dat: 1 }, base, /did you mean 'data'/)
-    await refuses({ ...problem(), data: {} }, base, /data: expected { batches/)
-    await refuses(problem(), { epochs: 1 }, /optimizer: expected one, .* got undefined/)
-    await refuses(problem(), { ...base, epoch: 2 }, /did you mean 'epochs'/)
-    await refuses(problem(), { ...base, epochs: 0 }, /epochs: expected a whole number/)
-    await refuses(problem(), { ...base, tolerance: Number.NaN }, /tolerance: expected a number, got NaN/)
-    await refuses(problem(), { ...base, resume: { version: 2 } }, /resume: expected a checkpoint of version 1, got 2/)
-    const { checkpoint } = await t.train(problem(), base)
+    await refuses({ ...trainingProblem(), dat: 1 }, base, /did you mean 'data'/)
+    await refuses({ ...trainingProblem(), data: {} }, base, /data: expected { batches/)
+    await refuses(trainingProblem(), { epochs: 1 }, /optimizer: expected one, .* got undefined/)
+    await refuses(trainingProblem(), { ...base, epoch: 2 }, /did you mean 'epochs'/)
+    await refuses(trainingProblem(), { ...base, epochs: 0 }, /epochs: expected a whole number/)
+    await refuses(trainingProblem(), { ...base, tolerance: Number.NaN }, /tolerance: expected a number, got NaN/)
+    await refuses(
+      trainingProblem(),
+      { ...base, resume: { version: 2 } },
+      /resume: expected a checkpoint of version 1, got 2/,
+    )
+    const { checkpoint } = await t.train(trainingProblem(), base)
     const other = t.train({ model: t.mlp([2, 3, 2]), loss, data: loader() }, { ...base, resume: checkpoint as never })
     await expectRejection(other, 'ERR_SHAPE', /resume.params: /)
     expectError(() => t.dataLoader({ x: t.ones([3]) }, undefined as never), 'ERR_OPTION', /options: expected/)
