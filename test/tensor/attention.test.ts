@@ -62,7 +62,7 @@ describe('attention', () => {
       on(() => {
         const first = (x: t.Tensor): t.Tensor => t.slice(x, [undefined, undefined, 0])
         // More queries than keys: the first ones are before all keys.
-        const early = (a: t.Tensor[]): t.Tensor => t.attention(a[0], t.slice(a[1], [, , [0, 3]]), t.slice(a[2], [, , [0, 3]]), { causal: true })
+        const early = (a: t.Tensor[]): t.Tensor => t.attention(a[0], t.slice(a[1], [undefined, undefined, [0, 3]]), t.slice(a[2], [undefined, undefined, [0, 3]]), { causal: true })
         const y = early([q, k, v])
         expect([...first(y).data].every((value) => value === 0)).to.equal(true)
         const slopes = t.grad((a: t.Tensor[]) => t.sum(t.square(early(a))))([q, k, v])

@@ -79,7 +79,7 @@ describe('pooling', () => {
           expectNear(three(cube, [1, 2, 3]), [...layers.data], 1e-15)
         }
         const pairs = t.maxPool3d(cube, [2, 5, 7], { stride: 1 })
-        const wanted = t.max(t.stack([t.slice(cube, [, , [0, 2]]), t.slice(cube, [, , [1, 3]])], 2), [3, 4, 5])
+        const wanted = t.max(t.stack([t.slice(cube, [undefined, undefined, [0, 2]]), t.slice(cube, [undefined, undefined, [1, 3]])], 2), [3, 4, 5])
         expect([...pairs.data]).to.deep.equal([...wanted.data])
       }),
     )
