@@ -13,6 +13,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "simd/partial-inl.h"
+#include "tensor/direct-convolution-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace extrema {
@@ -232,12 +233,16 @@ struct Chunk {
   bool identity() const { return count == 1 && w.identity(); }
 };
 
+constexpr size_t kFewPlaces = 256;
+
 // Calls body(chunk) for all chunks, in an order that depends on the sizes alone.
 template <class T, class Body>
 HWY_INLINE void ForChunks(const Window& w, T* workspace, size_t room, const Body& body) {
   const size_t outputs = w.outputs(), depth = w.channels * w.taps();
   const size_t places = std::max<size_t>(1, room / (depth + w.filters));
-  const size_t images = std::max<size_t>(1, std::min(w.batch, places / outputs));
+  // Small images go into one product together, as far as that is worth copying their results.
+  const size_t wanted = outputs < kFewPlaces / 2 ? (kFewPlaces + outputs - 1) / outputs : 1;
+  const size_t images = std::max<size_t>(1, std::min(std::min(w.batch, wanted), places / outputs));
   const size_t part = std::min(places, outputs);
   for (size_t image = 0; image < w.batch; image += images) {
     const size_t count = std::min(images, w.batch - image);
@@ -343,16 +348,25 @@ HWY_INLINE void Convolution(int op, T* out, const T* a, const T* b, const int32_
                             size_t room) {
   const Window w(geometry);
   // One channel and few filters to a group: nothing to multiply as matrices.
-  const bool direct = w.channels == 1 && w.filters <= 4;
+  if (w.channels == 1 && w.filters < direct::kFilters) {
+    if (op == 0) return DepthwiseForward(out, a, b, w);
+    if (op == 1) return DepthwiseTranspose(out, a, b, w);
+    return DepthwiseWeights(out, a, b, w);
+  }
+  const direct::Frame frame(w, op == 1, hn::Lanes(hn::ScalableTag<T>()));
+  if (op == 2) {
+    if (direct::Suits(w, frame, direct::GradientRoom(frame), room)) {
+      return direct::WeightGradient(out, a, b, w, frame, workspace, room);
+    }
+    return Weights(out, a, b, w, workspace, room);
+  }
+  if (direct::Suits(w, frame, direct::ProductRoom(frame, w.groups), room)) {
+    return direct::Product(out, a, b, w, frame, op == 1, workspace);
+  }
   if (op == 0) {
-    if (direct) return DepthwiseForward(out, a, b, w);
     Forward(out, a, b, w, workspace, room);
-  } else if (op == 1) {
-    if (direct) return DepthwiseTranspose(out, a, b, w);
-    Transpose(out, a, b, w, workspace, room);
   } else {
-    if (direct) return DepthwiseWeights(out, a, b, w);
-    Weights(out, a, b, w, workspace, room);
+    Transpose(out, a, b, w, workspace, room);
   }
 }
 
