@@ -69,6 +69,16 @@ HWY_INLINE void LargerByStep(T* tops, Whole<T>* places, const T* x, Whole<T> pla
   }
 }
 
+// Nothing is larger where all is -∞: the first entry of the window then.
+inline ptrdiff_t firstSeen(const Window& w, ptrdiff_t z, ptrdiff_t y, ptrdiff_t x) {
+  const ptrdiff_t output[3] = {z, y, x};
+  ptrdiff_t place = 0;
+  for (int axis = 0; axis < 3; axis++) {
+    place = place * w.input[axis] + std::max(ptrdiff_t{0}, output[axis] * w.stride[axis] - w.padding[axis]);
+  }
+  return place;
+}
+
 // Outputs of a row at a time.
 constexpr ptrdiff_t kBlock = 128;
 
@@ -80,7 +90,6 @@ HWY_INLINE void PoolBlock(T* out, int32_t* places, const T* x, const Window& w, 
   std::fill(tops, tops + (end - begin), -std::numeric_limits<T>::infinity());
   std::fill(at, at + (end - begin), Whole<T>(-1));
   const ptrdiff_t step = w.stride[2];
-  const T least = -std::numeric_limits<T>::infinity();
   for (ptrdiff_t kz = 0; kz < w.kernel[0]; kz++) {
     const ptrdiff_t iz = z * w.stride[0] + w.shift(0, kz);
     if (iz < 0 || iz >= w.input[0]) continue;
@@ -102,16 +111,13 @@ HWY_INLINE void PoolBlock(T* out, int32_t* places, const T* x, const Window& w, 
         } else {
           LargerByStep(top, where, x + place, first, step, n);
         }
-        // Nothing is larger than what is the least: the first that was seen.
-        for (size_t i = 0; i < n; i++) {
-          if (where[i] < 0 && top[i] == least) where[i] = first + static_cast<Whole<T>>(static_cast<ptrdiff_t>(i) * step);
-        }
       }
     }
   }
   for (ptrdiff_t o = begin; o < end; o++) {
+    const Whole<T> place = at[o - begin];
     out[o] = tops[o - begin];
-    places[o] = static_cast<int32_t>(at[o - begin]);
+    places[o] = static_cast<int32_t>(place < 0 ? start + firstSeen(w, z, y, o) : place);
   }
 }
 
