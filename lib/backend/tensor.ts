@@ -135,8 +135,8 @@ export interface TensorKernels {
   /**
    * With x of batch × groups·channels × input, w of groups·filters × channels × kernel and y of batch × groups·filters ×
    * output, all for y = Σ w x over channels and taps: op 0 is y of (x, w), op 1 the cotangent of x for (that of y, w), op 2
-   * that of w for (x, that of y). `workspace` holds patches of x: (channels · taps + filters) numbers for each of as many
-   * places as are to be worked on at a time, at least one.
+   * that of w for (x, that of y). `workspace` bounds what is worked on at a time; it has room for channels · taps + filters
+   * numbers at least.
    */
   convolution(
     op: number,

@@ -45,17 +45,12 @@ interface Convolution {
   work: number
 }
 
-/** Patches are laid out for this many places at a time, memory permitting. */
-const fewPlaces = 256
-/** The most numbers laid out at a time, as long as that is room for 32 places: 2 MiB in float64. */
-const mostWork = 2 ** 18
+/** Numbers of workspace, as long as that is room for the patches of 32 places: 2 MiB in float64. */
+const usualWork = 2 ** 18
 
 function convolution(x: Shape, w: Shape, y: Shape, groups: number, windows: Windows): Convolution {
   const [channels, filters] = [w[1], w[0] / groups]
-  const perPlace = channels * sizeOf(windows.kernel) + filters
-  const places = sizeOf(windows.output)
-  const wanted = places >= fewPlaces / 2 ? places : Math.min(x[0], Math.ceil(fewPlaces / Math.max(1, places))) * places
-  const work = perPlace * Math.min(wanted, Math.max(32, Math.floor(mostWork / perPlace)))
+  const work = Math.max(usualWork, 32 * (channels * sizeOf(windows.kernel) + filters))
   return { x, w, y, geometry: geometryOf(windows, x[0], groups, channels, filters), work }
 }
 
@@ -71,7 +66,7 @@ function workspace(dtype: DType, n: number): TensorData {
   } catch (cause) {
     return refuseSize(n, cause)
   }
-  if (n <= mostWork) workspaces[dtype] = made
+  if (n <= usualWork) workspaces[dtype] = made
   return made
 }
 
@@ -213,9 +208,9 @@ function outputPadding(name: string, options: ConvTransposeOptions, stride: Shap
  * of shape [batch, channels, length] and w of shape [filters, channels / groups, taps]: of shape [batch, filters, ⌊(length +
  * padding - dilation (taps - 1) - 1) / stride⌋ + 1]. float64 or float32.
  *
- * Patches of x are laid out as columns and multiplied by the weights, for some places at a time: 2 MiB (float64), or 32
- * places where that is more, are all the memory it takes besides the result. Where every channel has filters of its own
- * (up to 4) they are applied directly.
+ * Patches of x are laid out as columns and multiplied by the weights, for some places at a time; with stride 1, and where
+ * every channel has its own few filters, those are applied directly. Whatever the size of x, this takes 2¹⁸ numbers (2
+ * MiB in float64) besides the result, or 32 patches where that is more.
  *
  * @throws ExtremaError `ERR_SHAPE` for operands that do not fit each other, `ERR_DTYPE` for different dtypes and int32,
  *   `ERR_OPTION`

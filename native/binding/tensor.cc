@@ -5,6 +5,7 @@
 #include "tensor/elementwise.h"
 #include "tensor/indexing.h"
 #include "tensor/matmul.h"
+#include "tensor/max-pool.h"
 #include "tensor/normalization.h"
 #include "tensor/reduce.h"
 #include "tensor/softmax.h"

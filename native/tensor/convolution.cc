@@ -1,8 +1,6 @@
 #include "tensor/convolution.h"
 
 #include <algorithm>
-#include <cstring>
-#include <limits>
 
 #include "core/gemm.h"
 #include "simd/dispatch.h"
@@ -13,6 +11,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "simd/partial-inl.h"
+#include "tensor/direct-convolution-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace extrema {
@@ -232,12 +231,16 @@ struct Chunk {
   bool identity() const { return count == 1 && w.identity(); }
 };
 
+constexpr size_t kFewPlaces = 256;
+
 // Calls body(chunk) for all chunks, in an order that depends on the sizes alone.
 template <class T, class Body>
 HWY_INLINE void ForChunks(const Window& w, T* workspace, size_t room, const Body& body) {
   const size_t outputs = w.outputs(), depth = w.channels * w.taps();
   const size_t places = std::max<size_t>(1, room / (depth + w.filters));
-  const size_t images = std::max<size_t>(1, std::min(w.batch, places / outputs));
+  // Small images go into one product together, as far as that is worth copying their results.
+  const size_t wanted = outputs < kFewPlaces / 2 ? (kFewPlaces + outputs - 1) / outputs : 1;
+  const size_t images = std::max<size_t>(1, std::min(std::min(w.batch, wanted), places / outputs));
   const size_t part = std::min(places, outputs);
   for (size_t image = 0; image < w.batch; image += images) {
     const size_t count = std::min(images, w.batch - image);
@@ -343,62 +346,25 @@ HWY_INLINE void Convolution(int op, T* out, const T* a, const T* b, const int32_
                             size_t room) {
   const Window w(geometry);
   // One channel and few filters to a group: nothing to multiply as matrices.
-  const bool direct = w.channels == 1 && w.filters <= 4;
-  if (op == 0) {
-    if (direct) return DepthwiseForward(out, a, b, w);
-    Forward(out, a, b, w, workspace, room);
-  } else if (op == 1) {
-    if (direct) return DepthwiseTranspose(out, a, b, w);
-    Transpose(out, a, b, w, workspace, room);
-  } else {
-    if (direct) return DepthwiseWeights(out, a, b, w);
-    Weights(out, a, b, w, workspace, room);
+  if (w.channels == 1 && w.filters < direct::kFilters) {
+    if (op == 0) return DepthwiseForward(out, a, b, w);
+    if (op == 1) return DepthwiseTranspose(out, a, b, w);
+    return DepthwiseWeights(out, a, b, w);
   }
-}
-
-// The larger of what is there and of a row of x with a step, which is 0 for one known at run time only.
-template <ptrdiff_t kStep, class T>
-HWY_INLINE void Larger(T* tops, int32_t* places, const T* x, int32_t place, ptrdiff_t step, size_t n) {
-  const ptrdiff_t s = kStep == 0 ? step : kStep;
-  for (size_t i = 0; i < n; i++) {
-    const ptrdiff_t at = static_cast<ptrdiff_t>(i) * s;
-    const T value = x[at], top = tops[i];
-    const bool better = value > top || (value != value && top == top);
-    tops[i] = better ? value : top;
-    places[i] = better ? place + static_cast<int32_t>(at) : places[i];
-  }
-}
-
-template <class T>
-HWY_INLINE void MaxPool(T* out, int32_t* places, const T* x, const int32_t* geometry) {
-  const Window w(geometry);
-  const size_t taps = w.taps(), inputs = w.inputs(), outputs = w.outputs();
-  const ptrdiff_t step = w.stride[2];
-  for (size_t plane = 0; plane < w.batch * w.channels; plane++, out += outputs, places += outputs) {
-    const ptrdiff_t start = static_cast<ptrdiff_t>(plane * inputs);
-    std::fill(places, places + outputs, -1);
-    for (size_t tap = 0; tap < taps; tap++) {
-      WalkTap(w, tap, 0, outputs, [&](const SeenRow& row) HWY_ATTR {
-        T* tops = out + row.at + row.lead;
-        int32_t* at = places + row.at + row.lead;
-        const T* from = x + start + row.input;
-        const int32_t place = static_cast<int32_t>(start + row.input);
-        // What is seen first is the largest for now.
-        for (size_t i = 0; i < row.seen; i++) {
-          if (at[i] >= 0) continue;
-          const ptrdiff_t further = static_cast<ptrdiff_t>(i) * step;
-          tops[i] = from[further];
-          at[i] = place + static_cast<int32_t>(further);
-        }
-        if (step == 1) {
-          Larger<1>(tops, at, from, place, step, row.seen);
-        } else if (step == 2) {
-          Larger<2>(tops, at, from, place, step, row.seen);
-        } else {
-          Larger<0>(tops, at, from, place, step, row.seen);
-        }
-      });
+  const direct::Frame frame(w, op == 1, hn::Lanes(hn::ScalableTag<T>()));
+  if (op == 2) {
+    if (direct::Suits(w, frame, direct::GradientRoom(frame), room)) {
+      return direct::WeightGradient(out, a, b, w, frame, workspace, room);
     }
+    return Weights(out, a, b, w, workspace, room);
+  }
+  if (direct::Suits(w, frame, direct::ProductRoom(frame, w.groups), room)) {
+    return direct::Product(out, a, b, w, frame, op == 1, workspace);
+  }
+  if (op == 0) {
+    Forward(out, a, b, w, workspace, room);
+  } else {
+    Transpose(out, a, b, w, workspace, room);
   }
 }
 
@@ -409,12 +375,6 @@ void Convolution64(int op, double* out, const double* a, const double* b, const 
 void Convolution32(int op, float* out, const float* a, const float* b, const int32_t* geometry,
                    float* workspace, size_t room) {
   Convolution(op, out, a, b, geometry, workspace, room);
-}
-void MaxPool64(double* out, int32_t* places, const double* x, const int32_t* geometry) {
-  MaxPool(out, places, x, geometry);
-}
-void MaxPool32(float* out, int32_t* places, const float* x, const int32_t* geometry) {
-  MaxPool(out, places, x, geometry);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -428,8 +388,6 @@ namespace tensor {
 
 EXTREMA_EXPORT(Convolution64);
 EXTREMA_EXPORT(Convolution32);
-EXTREMA_EXPORT(MaxPool64);
-EXTREMA_EXPORT(MaxPool32);
 
 template <>
 void convolution(int op, double* out, const double* a, const double* b, const int32_t* geometry,
@@ -441,15 +399,6 @@ void convolution(int op, float* out, const float* a, const float* b, const int32
                  float* workspace, size_t room) {
   EXTREMA_DISPATCH(Convolution32)(op, out, a, b, geometry, workspace, room);
 }
-template <>
-void maxPool(double* out, int32_t* places, const double* x, const int32_t* geometry) {
-  EXTREMA_DISPATCH(MaxPool64)(out, places, x, geometry);
-}
-template <>
-void maxPool(float* out, int32_t* places, const float* x, const int32_t* geometry) {
-  EXTREMA_DISPATCH(MaxPool32)(out, places, x, geometry);
-}
-
 }  // namespace tensor
 }  // namespace extrema
 #endif

@@ -6,14 +6,9 @@
 namespace extrema {
 namespace tensor {
 
-// The products of a convolution, see TensorKernels in lib/backend/tensor.ts, and the largest entries of windows. T is
-// double or float.
-
+// The products of a convolution, see TensorKernels in lib/backend/tensor.ts. T is double or float.
 template <class T>
 void convolution(int op, T* out, const T* a, const T* b, const int32_t* geometry, T* workspace, size_t room);
-
-template <class T>
-void maxPool(T* out, int32_t* places, const T* x, const int32_t* geometry);
 
 }  // namespace tensor
 }  // namespace extrema
