@@ -5,6 +5,7 @@ export { type CustomRules, customVjp } from './custom-vjp.js'
 export { squaredDistances } from './distances.js'
 export { einsum } from './einsum.js'
 export * from './elementwise.js'
+export * from './factor/index.js'
 export { embedding, gather, type Indices, oneHot, scatterAdd, takeAlongAxis } from './gather.js'
 export { ggnvp } from './ggnvp.js'
 export { grad, type ScalarFunction, type Vjp, type VjpOptions, valueAndGrad, vjp } from './grad.js'
@@ -35,6 +36,7 @@ export {
 } from './reduce.js'
 export * from './shape.js'
 export { csrMatmul, type SparsePattern } from './sparse.js'
+export * from './spectral/index.js'
 export {
   arange,
   type DType,
