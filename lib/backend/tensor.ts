@@ -1,3 +1,6 @@
+import type { FactorKernels } from './tensor-factor.js'
+import type { SpectralKernels } from './tensor-spectral.js'
+
 /** Memory of a tensor: dense, row-major. */
 export type TensorData = Float64Array | Float32Array | Int32Array
 
@@ -63,7 +66,7 @@ export type Plan = Int32Array
  * before: every entry is written. It never overlaps an input, but may be the same array in elementwise kernels.
  * Sums of float32 numbers are kept in float64, in an order that depends on the sizes alone.
  */
-export interface TensorKernels {
+export interface TensorKernels extends FactorKernels, SpectralKernels {
   /** out_i = f(x_i); `parameter` is the exponent, the order or the slope, where there is one. */
   unary(op: number, out: TensorData, x: TensorData, parameter: number): void
   /** out_i = g_i f'(x_i), with y = f(x). */

@@ -8,6 +8,7 @@ export { type CustomRules, customVjp } from './custom-vjp.js'
 export { squaredDistances } from './distances.js'
 export { einsum } from './einsum.js'
 export * from './elementwise.js'
+export * from './factor/index.js'
 export * from './files/index.js'
 export { fromTensorFunction, type TensorOracles } from './from-tensor-function.js'
 export { embedding, gather, type Indices, oneHot, scatterAdd, takeAlongAxis } from './gather.js'
@@ -46,6 +47,7 @@ export {
 } from './reduce.js'
 export * from './shape.js'
 export { csrMatmul, type SparsePattern } from './sparse.js'
+export * from './spectral/index.js'
 export {
   arange,
   type DType,
