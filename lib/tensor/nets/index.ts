@@ -13,6 +13,14 @@ export { type DenseOptions, type DenseParams, dense } from './dense.js'
 export { dropoutLayer } from './dropout-layer.js'
 export { type EmbeddingParams, embeddingLayer } from './embedding-layer.js'
 export {
+  type FourierLayerOptions,
+  type FourierParams,
+  fourierLayer,
+  type SpectralLayerOptions,
+  type SpectralParams,
+  spectralLayer,
+} from './fourier-layer.js'
+export {
   type Fans,
   glorot,
   he,
