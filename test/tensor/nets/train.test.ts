@@ -315,8 +315,31 @@ describe('train', () => {
     const before = bits(params)
     await t.train({ ...trainingProblem(), params }, { optimizer: momentum(0.1), epochs: 1 })
     expect(bits(params)).to.deep.equal(before)
-    const short = await t.train(trainingProblem(), { optimizer: momentum(0.1), epochs: 1, dtype: 'float64' })
-    expect(leavesOf(short.params)[0].dtype).to.equal('float64')
+    const short = await t.train(
+      { model: t.mlp([2, 2]), data: t.dataLoader({ x: t.ones([4, 2], { dtype: 'float32' }) }, { batchSize: 4 }), loss: t.sum },
+      { optimizer: momentum(0.1), epochs: 1, dtype: 'float32' },
+    )
+    expect(leavesOf(short.params)[0].dtype).to.equal('float32')
+  })
+
+  it('gives every step random numbers of its own, by seed and number of the step', async () => {
+    const draws = async (seed: number) => {
+      const seen: number[] = []
+      const drawing = {
+        params: { w: t.tensor([1]) },
+        data: loader(),
+        loss: (p: { w: t.Tensor }, _batch: Batch, { random }: t.StepContext) => {
+          seen.push(random?.uniform() ?? Number.NaN)
+          return t.sum(p.w)
+        },
+      }
+      await t.train(drawing, { optimizer: momentum(0.1), epochs: 2, maxIterations: 8, seed })
+      return seen
+    }
+    const seen = await draws(3)
+    expect(new Set(seen).size).to.equal(8)
+    expect(await draws(3)).to.deep.equal(seen)
+    expect((await draws(4))[0]).to.not.equal(seen[0])
   })
 
   it('lets errors of loss and callbacks through, and refuses what does not fit', async () => {
