@@ -109,7 +109,7 @@ describe('train', () => {
       await expectRejection(
         t.train(failing, { ...options(), onNotFinite: 'throw' }),
         'ERR_NOT_FINITE',
-        /^loss: expected a finite number, got Infinity at step 1$/,
+        /^loss: expected a finite number, got Infinity at step 2$/,
       )
       // √0 has an infinite slope.
       const steep = {
@@ -210,6 +210,27 @@ describe('train', () => {
     const model = t.mlp([2, 24, 2], { activation: 'tanh' })
     const { params } = await t.train({ model, loss, data: loader(400) }, { optimizer: momentum(0.1), epochs: 40 })
     expect(t.accuracy(model.apply(params, held.x), held.y)).to.be.at.least(0.95)
+  })
+
+  it('stops at parameters and metrics that are no numbers', async () => {
+    const careless = momentum(0.1)
+    const step = careless.step.bind(careless)
+    careless.step = (params, gradients) => {
+      step(params, gradients)
+      if (careless.steps === 10) leavesOf(params)[0].data[0] = Number.POSITIVE_INFINITY
+    }
+    const flat = { params: { w: t.tensor([3]) }, data: loader(), loss: (p: { w: t.Tensor }) => t.sum(t.tanh(p.w)) }
+    const poisoned = await t.train(flat, { optimizer: careless })
+    expect(poisoned.notFinite).to.deep.include({ what: 'params', step: 10, epoch: 2, index: 4 })
+    expect(poisoned.bestEpoch).to.equal(1)
+    expect(Number.isFinite(poisoned.params.w.item())).to.equal(true)
+    const metrics = [2, Number.NaN]
+    const judged = await t.train(flat, {
+      optimizer: momentum(0.1),
+      validation: { data: loader(16), metric: () => metrics.shift() ?? 0 },
+    })
+    expect(judged.notFinite).to.deep.include({ what: 'validation', step: 10, epoch: 2 })
+    expect([judged.status, judged.bestEpoch, judged.residual]).to.deep.equal(['stalled', 1, 2])
   })
 
   it('leaves the event loop its turns, reports progress, and ends in time', async () => {
