@@ -19,6 +19,13 @@ export {
   lion,
   lionK,
 } from './lion.js'
+export {
+  type LionFlowOptions,
+  type LionFlowProblem,
+  type LionFlowSolution,
+  lionFlow,
+  lionFlowSync,
+} from './lion-flow.js'
 export type { CustomFunction, LionFunction } from './lion-k/potential.js'
 export type { LionLeafReport, LionReport } from './lion-k/report.js'
 export type { BlockCoordinateDescentOptions, Partition } from './options.js'

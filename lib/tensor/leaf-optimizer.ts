@@ -19,7 +19,9 @@ export interface OptimizerOptions {
 }
 
 /** Other settings for some of the leaves; the first group that a leaf is in counts. */
-export type ParameterGroup<Settings> = Partial<Settings> & {
+export type ParameterGroup<Settings> = Partial<Settings> & LeafChoice
+
+export interface LeafChoice {
   /** Which leaves: by path (`hidden.weight`, `layers[0].bias`), or by what they are. */
   parameters: RegExp | ((leaf: LeafInfo) => boolean)
   /** Multiplies the learning rate. Default 1. */
@@ -53,7 +55,7 @@ export interface LeafOptimizerSetup<Settings> {
 }
 
 interface CheckedGroup<Settings> {
-  parameters: ParameterGroup<Settings>['parameters']
+  parameters: LeafChoice['parameters']
   learningRateFactor: number
   settings: Settings
 }
@@ -182,10 +184,7 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
       const leaf = leaves[k]
       if (leaf.path === path && leaf.dtype === dtype && sizeOf(leaf.shape) === data[0].length) return
       const expected = `'${leaf.path}' ${leaf.dtype} ${shapeText(leaf.shape)} as leaf ${k} as before`
-      throw new ExtremaError(
-        'ERR_SHAPE',
-        `params: expected ${expected}, got '${path}' ${dtype} ${shapeText(shape)}`,
-      )
+      throw new ExtremaError('ERR_SHAPE', `params: expected ${expected}, got '${path}' ${dtype} ${shapeText(shape)}`)
     })
     return leaves
   }
