@@ -1,11 +1,23 @@
 import { expect } from 'chai'
 import { adam, adamW, lamb, lion, lionK, rmsprop, sgd } from '../../lib/descent/index.js'
-import { fromData, grad, mul, type Optimizer, square, sum, type Tensor, tensor, withArena, withBackend, zeros } from '../../lib/tensor/index.js'
+import {
+  fromData,
+  grad,
+  mul,
+  type Optimizer,
+  square,
+  sum,
+  type Tensor,
+  tensor,
+  withArena,
+  withBackend,
+  zeros,
+} from '../../lib/tensor/index.js'
+import peer from '../fixtures/torch-optimizers.json' with { type: 'json' }
 import { forEachBackend } from '../helpers/backends.js'
 import { resizable, transferred } from '../helpers/buffers.js'
 import { expectError } from '../helpers/errors.js'
 import { fill, randomNormal } from '../helpers/random.js'
-import peer from '../fixtures/torch-optimizers.json' with { type: 'json' }
 
 const makers: Record<string, (options?: object) => Optimizer> = { sgd, adam, adamW, rmsprop, lamb, lion, lionK }
 
@@ -19,7 +31,7 @@ describe('optimizers', () => {
     describe('with a constant gradient, in closed form', () => {
       const g = Float64Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1) * (0.1 + i))
       const start = Float64Array.from({ length: n }, (_, i) => Math.cos(i))
-      const after = (opt: Optimizer, steps: number): Float64Array => {
+      const moved = (opt: Optimizer, steps: number): Float64Array => {
         const x = start.slice()
         for (let k = 0; k < steps; k++) stepped(opt, x, g)
         return x
@@ -30,51 +42,51 @@ describe('optimizers', () => {
         })
 
       it('gradient descent', () => {
-        expectAll(after(sgd({ learningRate: 0.1 }), 7), (i) => start[i] - 0.7 * g[i])
+        expectAll(moved(sgd({ learningRate: 0.1 }), 7), (i) => start[i] - 0.7 * g[i])
       })
 
       it('momentum: Σ (1 − μ^s) / (1 − μ)', () => {
         const moves = [1, 2, 3, 4].reduce((total, s) => total + (1 - 0.6 ** s) / 0.4, 0)
-        expectAll(after(sgd({ learningRate: 0.1, momentum: 0.6 }), 4), (i) => start[i] - 0.1 * moves * g[i])
+        expectAll(moved(sgd({ learningRate: 0.1, momentum: 0.6 }), 4), (i) => start[i] - 0.1 * moves * g[i])
       })
 
       it('Nesterov: g + μ m', () => {
         const moves = [1, 2, 3, 4].reduce((total, s) => total + 1 + (0.6 * (1 - 0.6 ** s)) / 0.4, 0)
-        const x = after(sgd({ learningRate: 0.1, momentum: 0.6, nesterov: true }), 4)
+        const x = moved(sgd({ learningRate: 0.1, momentum: 0.6, nesterov: true }), 4)
         expectAll(x, (i) => start[i] - 0.1 * moves * g[i])
       })
 
       it('weight decay of gradient descent: the linear recursion', () => {
         const keep = (1 - 0.1 * 0.5) ** 6
-        const x = after(sgd({ learningRate: 0.1, weightDecay: 0.5 }), 6)
+        const x = moved(sgd({ learningRate: 0.1, weightDecay: 0.5 }), 6)
         expectAll(x, (i) => keep * start[i] - ((1 - keep) / 0.5) * g[i])
       })
 
       it('Adam: η g / (|g| + ε) in every step', () => {
-        const x = after(adam({ learningRate: 0.01, epsilon: 0.3 }), 9)
+        const x = moved(adam({ learningRate: 0.01, epsilon: 0.3 }), 9)
         expectAll(x, (i) => start[i] - (0.09 * g[i]) / (Math.abs(g[i]) + 0.3))
       })
 
       it('AdamW: shrinks beside the step', () => {
-        const x = after(adamW({ learningRate: 0.1, weightDecay: 0.2 }), 5)
+        const x = moved(adamW({ learningRate: 0.1, weightDecay: 0.2 }), 5)
         const keep = 0.98 ** 5
         expectAll(x, (i) => keep * start[i] - ((1 - keep) / 0.2) * Math.sign(g[i]), 1e-7)
       })
 
       it('RMSprop: v = (1 − α^t) g²', () => {
         const moves = [1, 2, 3].reduce((total, t) => total + 1 / Math.sqrt(1 - 0.9 ** t), 0)
-        const x = after(rmsprop({ learningRate: 0.01, alpha: 0.9, epsilon: 1e-14 }), 3)
+        const x = moved(rmsprop({ learningRate: 0.01, alpha: 0.9, epsilon: 1e-14 }), 3)
         expectAll(x, (i) => start[i] - 0.01 * moves * Math.sign(g[i]), 1e-10)
       })
 
       it('RMSprop, centred: the variance is (α^t − α^2t) g²', () => {
         const moves = [1, 2, 3].reduce((total, t) => total + 1 / Math.sqrt(0.9 ** t - 0.9 ** (2 * t)), 0)
-        const x = after(rmsprop({ learningRate: 0.01, alpha: 0.9, epsilon: 1e-14, centered: true }), 3)
+        const x = moved(rmsprop({ learningRate: 0.01, alpha: 0.9, epsilon: 1e-14, centered: true }), 3)
         expectAll(x, (i) => start[i] - 0.01 * moves * Math.sign(g[i]), 1e-10)
       })
 
       it('LAMB: steps of η ‖x‖ along the signs', () => {
-        const x = after(lamb({ learningRate: 0.01, weightDecay: 0, epsilon: 1e-14 }), 1)
+        const x = moved(lamb({ learningRate: 0.01, weightDecay: 0, epsilon: 1e-14 }), 1)
         const length = Math.hypot(...start) / Math.sqrt(n)
         expectAll(x, (i) => start[i] - 0.01 * length * Math.sign(g[i]), 1e-12)
       })
@@ -210,13 +222,25 @@ describe('optimizers', () => {
       refuse({ ...good, c: good.b }, 'ERR_SHAPE', /got \{ w, b, c \}/)
       refuse({ ...good, w: [] }, 'ERR_SHAPE', /gradients.w: expected 1 entries, got 0/)
       refuse({ ...good, w: good.w[0] }, 'ERR_SHAPE', /gradients.w: expected 1 entries, got Tensor/)
-      refuse({ ...good, w: [zeros([3, 2])] }, 'ERR_SHAPE', /gradients.w\[0\]: expected float64 of shape \[2, 3\], got float64 of shape \[3, 2\]/)
+      refuse(
+        { ...good, w: [zeros([3, 2])] },
+        'ERR_SHAPE',
+        /gradients.w\[0\]: expected float64 of shape \[2, 3\], got float64 of shape \[3, 2\]/,
+      )
       refuse({ ...good, b: Float64Array.of(1, 2) }, 'ERR_SHAPE', /gradients.b/)
-      refuse({ ...good, b: Float32Array.of(1) }, 'ERR_DTYPE', /gradients.b: expected float64 of shape \[1\], got float32/)
+      refuse(
+        { ...good, b: Float32Array.of(1) },
+        'ERR_DTYPE',
+        /gradients.b: expected float64 of shape \[1\], got float32/,
+      )
       refuse({ ...good, b: [1] }, 'ERR_SHAPE', /gradients.b: expected a tensor or a typed array, got Array/)
       refuse(null, 'ERR_SHAPE', /gradients: expected \{ w, b \}, got null/)
       expectError(() => opt.step([1, 2], [1, 2]), 'ERR_SHAPE', /params\[0\]: expected tensors or typed arrays/)
-      expectError(() => opt.step(Int32Array.of(1), Int32Array.of(1)), 'ERR_DTYPE', /params: expected float64 or float32, got Int32Array/)
+      expectError(
+        () => opt.step(Int32Array.of(1), Int32Array.of(1)),
+        'ERR_DTYPE',
+        /params: expected float64 or float32, got Int32Array/,
+      )
       grad((x: Tensor) => {
         expectError(() => opt.step(x, tensor([1, 2])), 'ERR_TAPE', /params: expected plain data/)
         return sum(x)
@@ -226,7 +250,11 @@ describe('optimizers', () => {
     it('refuses another tree than that of the first step', () => {
       const opt = adam()
       opt.step([zeros([3])], [zeros([3])])
-      expectError(() => opt.step([zeros([4])], [zeros([4])]), 'ERR_SHAPE', /params: expected '\[0\]' float64 \[3\] as leaf 0/)
+      expectError(
+        () => opt.step([zeros([4])], [zeros([4])]),
+        'ERR_SHAPE',
+        /params: expected '\[0\]' float64 \[3\] as leaf 0/,
+      )
       expectError(() => opt.step([], []), 'ERR_SHAPE', /params: expected 1 leaves as before, got 0/)
       opt.step([zeros([3])], [zeros([3])])
       expect(opt.steps).to.equal(2)
@@ -237,8 +265,16 @@ describe('optimizers', () => {
       const buffer = new Float64Array(10)
       const [left, right] = [buffer.subarray(0, 6), buffer.subarray(4)]
       const g = () => new Float64Array(6)
-      expectError(() => opt.step([left, right], [g(), g()]), 'ERR_BUFFER', /params\[1\]: expected memory of its own, got that of params\[0\]/)
-      expectError(() => opt.step(left, right), 'ERR_BUFFER', /gradients: expected memory of its own, got that of params/)
+      expectError(
+        () => opt.step([left, right], [g(), g()]),
+        'ERR_BUFFER',
+        /params\[1\]: expected memory of its own, got that of params\[0\]/,
+      )
+      expectError(
+        () => opt.step(left, right),
+        'ERR_BUFFER',
+        /gradients: expected memory of its own, got that of params/,
+      )
       opt.step(buffer.subarray(0, 5), buffer.subarray(5))
       const gradient = new Float64Array(5)
       // One gradient may serve two leaves.
@@ -336,7 +372,11 @@ describe('optimizers', () => {
       expectError(() => lamb().restore({ header, arrays }), 'ERR_OPTION', /state: expected one of 'lamb'.*, got 'adam'/)
       expectError(() => opt.restore({ header, arrays: arrays.slice(1) }), 'ERR_SHAPE', /expected 2 arrays, got 1/)
       const short = [arrays[0], Float64Array.of(1)]
-      expectError(() => opt.restore({ header, arrays: short }), 'ERR_SHAPE', /state square of params: expected 2 numbers/)
+      expectError(
+        () => opt.restore({ header, arrays: short }),
+        'ERR_SHAPE',
+        /state square of params: expected 2 numbers/,
+      )
       const narrow = [Float32Array.of(1, 2), arrays[1]]
       expectError(() => opt.restore({ header, arrays: narrow }), 'ERR_SHAPE', /float64/)
       const bad = [Float64Array.of(1, Number.NaN), arrays[1]]
@@ -384,6 +424,10 @@ describe('optimizers', () => {
     expectError(() => adamW({ clipNorm: 0 }), 'ERR_NOT_POSITIVE', /clipNorm/)
     expectError(() => adamW({ learningrate: 1 } as object), 'ERR_OPTION', /did you mean 'learningRate'/)
     expectError(() => adamW({ groups: {} } as object), 'ERR_OPTION', /groups: expected an array/)
-    expectError(() => adamW({ groups: [{ parameters: /x/, beta: 1 }] } as object), 'ERR_OPTION', /groups\[0\]: unknown name 'beta'/)
+    expectError(
+      () => adamW({ groups: [{ parameters: /x/, beta: 1 }] } as object),
+      'ERR_OPTION',
+      /groups\[0\]: unknown name 'beta'/,
+    )
   })
 })
