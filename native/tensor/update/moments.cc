@@ -23,9 +23,8 @@ HWY_INLINE void Sgd(T* x, const T* g, T* m, size_t n, const SgdStep& s) {
   const auto rate = hn::Set(d0, T(s.rate)), momentum = hn::Set(d0, T(s.momentum));
   const auto decay = hn::Set(d0, T(s.weightDecay)), scale = hn::Set(d0, T(s.scale));
   if (m == nullptr) {
-    Update(g, x, n, [=](auto, auto gv, auto& xv) {
-      xv = hn::Sub(xv, hn::Mul(rate, Mix(scale, gv, decay, xv)));
-    });
+    Update(g, x, n,
+           [=](auto, auto gv, auto& xv) { xv = hn::Sub(xv, hn::Mul(rate, Mix(scale, gv, decay, xv))); });
   } else if (s.nesterov) {
     Update(g, x, m, n, [=](auto, auto gv, auto& xv, auto& mv) {
       const auto slope = Mix(scale, gv, decay, xv);
