@@ -91,7 +91,7 @@ function phaseOne(targets: Target[]): Table {
       opt.step(x, problem.gradient(x))
     }
     targets.push(atMost(`phase I, η = ${eta}: distance over (1 − ηλ)^k`, slack, 1 + 1e-9))
-    return [eta, 1 - eta * lambda, worst, slack, before, inside]
+    return [eta, (1 - eta * lambda).toFixed(6), worst.toFixed(6), slack.toFixed(9), before, inside]
   })
   return {
     title: 'Phase I: from 5/λ, λ = 1/2',
@@ -242,20 +242,19 @@ function perceptron(targets: Target[], quick: boolean): Table {
   }
   const [train, test] = [part(0, perDigit - tested), part(perDigit - tested, perDigit)]
   const epochs = quick ? 1 : 5
-  const options = { weightDecay: 1, learningRate: 1e-3 }
   const contenders: [string, number | null, () => Optimizer][] = [
-    ['AdamW, λ = 0.01', null, () => adamW({ learningRate: 1e-3 })],
-    ['Lion, λ = 1', 1, () => lion({ ...options, learningRate: 3e-4 })],
-    ...[3, 10, 30].map((lambda): [string, number, () => Optimizer] => [
+    ['AdamW, λ = 0.01', null, () => adamW({ learningRate: 3e-3 })],
+    ['Lion, λ = 1', 1, () => lion({ learningRate: 1e-3, weightDecay: 1 })],
+    ...[3, 10, 30, 100].map((lambda): [string, number, () => Optimizer] => [
       `Lion, λ = ${lambda}`,
       lambda,
-      () => lion({ learningRate: 3e-4, weightDecay: lambda }),
+      () => lion({ learningRate: 1e-3, weightDecay: lambda }),
     ]),
-    ['huber e = 1e-4, λ = 10', 10, () => lionK({ learningRate: 3e-4, weightDecay: 10, k: { kind: 'huber', e: 1e-4 } })],
+    ['huber e = 1e-4, λ = 10', 10, () => lionK({ learningRate: 1e-3, weightDecay: 10, k: { kind: 'huber', e: 1e-4 } })],
     [
       'log-cosh e = 1e-4, λ = 10',
       10,
-      () => lionK({ learningRate: 3e-4, weightDecay: 10, k: { kind: 'log-cosh', e: 1e-4 } }),
+      () => lionK({ learningRate: 1e-3, weightDecay: 10, k: { kind: 'log-cosh', e: 1e-4 } }),
     ],
   ]
   const accuracies: number[] = []

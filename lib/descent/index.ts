@@ -39,6 +39,13 @@ export type {
   TemplateProblem,
 } from './problem.js'
 export { type RmspropOptions, rmsprop } from './rmsprop.js'
+export {
+  type OptimizerTrace,
+  type RunOptimizerOptions,
+  type RunOptimizerSolution,
+  runOptimizer,
+  runOptimizerSync,
+} from './run-optimizer.js'
 export * as schedules from './schedules.js'
 export { type SgdOptions, sgd } from './sgd.js'
 export type { JointOracle, SeparateOracles, SmoothProblem } from './smooth-problem.js'
