@@ -382,6 +382,11 @@ describe('optimizers', () => {
       const bad = [Float64Array.of(1, Number.NaN), arrays[1]]
       expectError(() => opt.restore({ header, arrays: bad }), 'ERR_NOT_FINITE', /mean/)
       expectError(() => opt.restore({ header: { ...header, steps: -1 }, arrays }), 'ERR_OPTION', /steps/)
+      const broken = (leaves: unknown) => opt.restore({ header: { ...header, leaves } as never, arrays })
+      expectError(() => broken(null), 'ERR_OPTION', /leaves: expected an array, got null/)
+      expectError(() => broken([null]), 'ERR_OPTION', /leaves\[0\].dtype/)
+      expectError(() => broken([{ dtype: 'float64', shape: [2] }]), 'ERR_OPTION', /leaves\[0\].path/)
+      expectError(() => broken([{ path: '', dtype: 'float64', shape: 2 }]), 'ERR_SHAPE', /leaves\[0\].shape/)
       expectError(() => opt.restore({} as never), 'ERR_OPTION', /state/)
       expect(opt.steps).to.equal(1)
     })
