@@ -106,7 +106,7 @@ describe('lbfgs', () => {
           value: ([t]) => (Math.abs(t) < 1 ? -Math.log(1 - t) - Math.log(1 + t) + 3 * t : outside),
           gradient: ([t]) => [1 / (1 - t) - 1 / (1 + t) + 3],
         },
-        { firstStep: 1e6, tolerance: 1e-9 },
+        { firstStep: 1e12, tolerance: 1e-9 },
       )
       expect(status).to.equal('converged')
       expect(x[0]).to.be.closeTo((1 - Math.sqrt(10)) / 3, 1e-9)

@@ -65,6 +65,29 @@ describe('the flow of Lion-K', () => {
     })
   }
 
+  it('the Lyapunov function falls from wherever x and m start, with a strong decay', () => {
+    const lambda = 20
+    const next = randomNormal(12)
+    const starts = Array.from({ length: 30 }, () => ({ x: (0.9 * Math.tanh(next())) / lambda, m: 8 * next() }))
+    // Where a larger factor of the last term would let it rise.
+    starts.push({ x: 0.2, m: 0 })
+    const cases: [LionFunction, (x: number) => boolean][] = [
+      ['half-square', () => true],
+      [{ kind: 'soft-abs', e: 0.3 }, (x) => Math.abs(x * lambda) < 1],
+    ]
+    for (const [k, fits] of cases) {
+      for (const { x, m } of starts.filter((start) => fits(start.x))) {
+        const { lyapunov } = lionFlowSync(
+          { x0: [x], m0: [m], gradient: ([t]) => [t - 10.2], value: ([t]) => (t - 10.2) ** 2 / 2 },
+          { k, time: 0.3, weightDecay: lambda, epsilon: 0.5, tolerance: 1e-11 },
+        )
+        for (let t = 1; t < lyapunov!.length; t++) {
+          expect(lyapunov![t] - lyapunov![t - 1]).to.be.at.most(1e-9 * Math.abs(lyapunov![0]))
+        }
+      }
+    }
+  })
+
   it('from outside, the distance to the box shrinks as exp(−λ t)', () => {
     const bound = 2
     const { x } = lionFlowSync(
