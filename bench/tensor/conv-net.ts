@@ -97,7 +97,17 @@ export async function run({ quick, log }: Context): Promise<Report> {
       const gap = Math.max(...expected.map((loss, i) => Math.abs(losses[i] - loss) / loss))
       if (!(gap < (dtype === 'float64' ? 1e-9 : 1e-3))) throw new Error(`the losses differ from ${name}'s by ${gap}`)
     }
-    rows.push([dtype, ours, peer.step, peer.step / ours, jax.step, jax.step / ours, only, product / only, portable / ours])
+    rows.push([
+      dtype,
+      ours,
+      peer.step,
+      peer.step / ours,
+      jax.step,
+      jax.step / ours,
+      only,
+      product / only,
+      portable / ours,
+    ])
     targets.push(
       atMost(`${dtype}: training step`, ours, limit, ' ms'),
       atLeast(`${dtype}: speed against PyTorch`, peer.step / ours, 1, '×'),

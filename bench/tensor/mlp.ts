@@ -16,8 +16,8 @@ import {
 import type { Context, Report } from '../lib/benchmark.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
-import { medianOf } from '../lib/timing.js'
 import { numbers, timed } from '../lib/tensors.js'
+import { medianOf } from '../lib/timing.js'
 import { askTorch } from '../lib/torch.js'
 
 export const description =

@@ -8,7 +8,16 @@ import { sumOf } from './elementwise.js'
 import type { MaybeZero, Primitive } from './primitive.js'
 import { blank, type Shape, shapeText, sizeOf, type Tensor } from './tensor.js'
 import { apply } from './trace.js'
-import { geometryOf, type Padding, type PerAxis, paddingOf, perAxis, span, type Windows, windowsOver } from './window.js'
+import {
+  geometryOf,
+  type Padding,
+  type PerAxis,
+  paddingOf,
+  perAxis,
+  span,
+  type Windows,
+  windowsOver,
+} from './window.js'
 
 export interface ConvOptions {
   /** How far the window moves from one output to the next. Default 1. */
@@ -165,7 +174,10 @@ function convTranspose(axes: number) {
     )
     if (output.includes(0) || input.some((length) => length < 1)) {
       const came = `${shapeText(y.shape)} and ${shapeText(w.shape)}`
-      throw new ExtremaError('ERR_SHAPE', `${name}: expected an output of positive lengths without its padding, got ${came}`)
+      throw new ExtremaError(
+        'ERR_SHAPE',
+        `${name}: expected an output of positive lengths without its padding, got ${came}`,
+      )
     }
     const before = pairs.map(([width]) => width)
     const x = [y.shape[0], w.shape[1] * groups, ...input]
@@ -181,7 +193,10 @@ function outputPadding(name: string, options: ConvTransposeOptions, stride: Shap
     throw new ExtremaError('ERR_OPTION', `${name}.outputPadding: expected none beside the padding 'same', got one`)
   }
   const list = Array.isArray(given) ? given : stride.map(() => given ?? 0)
-  if (list.length === stride.length && list.every((width, axis) => Number.isInteger(width) && width >= 0 && width < stride[axis])) {
+  if (
+    list.length === stride.length &&
+    list.every((width, axis) => Number.isInteger(width) && width >= 0 && width < stride[axis])
+  ) {
     return list
   }
   const expected = `a whole number from 0 to below the stride ${shapeText(stride)}, or one for each axis`

@@ -196,12 +196,7 @@ export function layerNorm(x: Tensor, scale: Tensor, shift: Tensor, options: Norm
  *
  * @throws ExtremaError as `batchNorm`; `ERR_OPTION` if the groups do not divide the channels
  */
-export function groupNorm(
-  x: Tensor,
-  scale: Tensor,
-  shift: Tensor,
-  options: NormOptions & { groups: number },
-): Tensor {
+export function groupNorm(x: Tensor, scale: Tensor, shift: Tensor, options: NormOptions & { groups: number }): Tensor {
   checkNames('groupNorm', options, groupNames)
   checkChannels('groupNorm', x)
   const epsilon = positive('groupNorm.epsilon', options.epsilon, 1e-5)

@@ -42,7 +42,10 @@ export function upsample(x: Tensor, factor: PerAxis, options: UpsampleOptions = 
     const outer = sizeOf(y.shape.slice(0, axis + 2))
     const matrix = between(length, factors[axis], x)
     const stretched = matmul(matrix, reshape(y, [outer, length, y.size / (outer * length)]))
-    y = reshape(stretched, y.shape.map((own, a) => (a === axis + 2 ? shape[a] : own)))
+    y = reshape(
+      stretched,
+      y.shape.map((own, a) => (a === axis + 2 ? shape[a] : own)),
+    )
   })
   return reshape(y, shape)
 }

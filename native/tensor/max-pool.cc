@@ -37,7 +37,8 @@ HWY_INLINE hn::Vec<D> LoadEven(D d, const T* x, size_t n) {
 #endif
 }
 
-// The larger of what is there and of n entries of x with a step of 1 or 2, the first of which lies at `place`.
+// The larger of what is there and of n entries of x with a step of 1 or 2, the first of which lies at
+// `place`.
 template <int kStep, class T>
 HWY_INLINE void Larger(T* tops, Whole<T>* places, const T* x, Whole<T> place, size_t n) {
   const hn::ScalableTag<T> d;
@@ -59,7 +60,8 @@ HWY_INLINE void Larger(T* tops, Whole<T>* places, const T* x, Whole<T> place, si
 }
 
 template <class T>
-HWY_INLINE void LargerByStep(T* tops, Whole<T>* places, const T* x, Whole<T> place, ptrdiff_t step, size_t n) {
+HWY_INLINE void LargerByStep(T* tops, Whole<T>* places, const T* x, Whole<T> place, ptrdiff_t step,
+                             size_t n) {
   for (size_t i = 0; i < n; i++) {
     const ptrdiff_t further = static_cast<ptrdiff_t>(i) * step;
     const T value = x[further];
