@@ -90,12 +90,13 @@ export async function run({ quick, log }: Context): Promise<Report> {
     const request = { dtype, batch, side, channels, classes, steps, repetitions }
     const peer = askTorch<{ step: number; losses: number[] }>('torch_conv_net.py', request, 1)
     const jax = await jaxConvNet(initial(dtype), x, labels, quick ? 1 : 3)
-    for (const [name, expected] of [
-      ['PyTorch', peer.losses],
-      ['jax-js', jax.losses],
+    // The exponentials and logarithms of jax-js are good to five digits, in float64 too.
+    for (const [name, expected, tolerance] of [
+      ['PyTorch', peer.losses, dtype === 'float64' ? 1e-9 : 1e-3],
+      ['jax-js', jax.losses, dtype === 'float64' ? 1e-4 : 1e-3],
     ] as const) {
       const gap = Math.max(...expected.map((loss, i) => Math.abs(losses[i] - loss) / loss))
-      if (!(gap < (dtype === 'float64' ? 1e-9 : 1e-3))) throw new Error(`the losses differ from ${name}'s by ${gap}`)
+      if (!(gap < tolerance)) throw new Error(`the losses differ from ${name}'s by ${gap}`)
     }
     rows.push([
       dtype,
