@@ -165,7 +165,7 @@ describe('convolutions', () => {
     ] as const) {
       it(`are the sums of their definition, and so are both gradients, in ${dtype}`, () => {
         const next = random(5)
-        const drawn = [1, 2, 3].flatMap((axes) => Array.from({ length: 25 }, () => drawCase(axes, next)))
+        const drawn = [1, 2, 3].flatMap((axes) => Array.from({ length: 12 }, () => drawCase(axes, next)))
         for (const c of [...drawn, ...special]) {
           const axes = c.input.length
           const [shapeX, shapeW, shapeY] = shapesOf(c)
