@@ -37,7 +37,9 @@ export function leavesOf(names: readonly string[], trees: readonly unknown[]): L
       })
     } else if (typeof first === 'object' && first !== null && isPlainObject(first)) {
       const keys = Object.keys(first)
-      parts.forEach((part, k) => refuseOtherKeys(at(names[k], path), keys, part))
+      parts.forEach((part, k) => {
+        refuseOtherKeys(at(names[k], path), keys, part)
+      })
       for (const key of keys) {
         visit(
           parts.map((part) => (part as Record<string, unknown>)[key]),

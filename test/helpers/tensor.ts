@@ -28,7 +28,7 @@ export function draw(shape: readonly number[], next: () => number, dtype: 'float
 }
 
 /** Entry by entry, relative to the larger ones; NaN only where NaN is expected. */
-export function expectNear(came: t.Tensor, expected: ArrayLike<number>, tolerance: number): void {
+export function expectNear(came: Tensor, expected: ArrayLike<number>, tolerance: number): void {
   expect(came.size).to.equal(expected.length)
   for (let i = 0; i < came.size; i++) {
     const bound = tolerance * Math.max(1, Math.abs(expected[i]))

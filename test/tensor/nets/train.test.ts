@@ -340,7 +340,7 @@ describe('train', () => {
       {
         model: t.mlp([2, 2]),
         data: t.dataLoader({ x: t.ones([4, 2], { dtype: 'float32' }) }, { batchSize: 4 }),
-        loss: t.sum,
+        loss: (y: t.Tensor) => t.sum(y),
       },
       { optimizer: momentum(0.1), epochs: 1, dtype: 'float32' },
     )
