@@ -99,7 +99,7 @@ describe('save and load', () => {
       const lost = t.ones([2 ** 20])
       const saving = t.save(file, [lost])
       structuredClone(lost.data.buffer, { transfer: [lost.data.buffer as ArrayBuffer] })
-      await expectRejection(saving, 'ERR_BUFFER', /value: expected memory that stays, got .* transferred away/
+      await expectRejection(saving, 'ERR_BUFFER', /value: expected memory that stays, got .* transferred away/)
       expect(await t.load(file)).to.equal(1)
       expect(readdirSync(folder)).to.deep.equal(['value'])
       const missing = (await rejection(t.save(path.join(folder, 'no', 'file'), 1))) as NodeJS.ErrnoException
