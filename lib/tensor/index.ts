@@ -1,11 +1,15 @@
 export { releaseArena } from './arena.js'
+export { type AttentionOptions, attention } from './attention.js'
 export { exponentialAverage, rankOneAverage, rankOneInverseAverage } from './averages.js'
 export { withBackend } from './backend.js'
 export { checkpoint } from './checkpoint.js'
+export * from './conv.js'
 export { type CustomRules, customVjp } from './custom-vjp.js'
 export { squaredDistances } from './distances.js'
 export { einsum } from './einsum.js'
 export * from './elementwise.js'
+export * from './factor/index.js'
+export * from './files/index.js'
 export { fromTensorFunction, type TensorOracles } from './from-tensor-function.js'
 export { embedding, gather, type Indices, oneHot, scatterAdd, takeAlongAxis } from './gather.js'
 export { ggnvp } from './ggnvp.js'
@@ -20,8 +24,11 @@ export type { OptimizerOptions, ParameterGroup } from './leaf-optimizer.js'
 export { type Linearized, linearize } from './linearize.js'
 export * from './losses.js'
 export * from './matmul.js'
+export * from './nets/index.js'
+export * from './normalization.js'
 export type { LeafInfo, Optimizer, OptimizerState, Schedule } from './optimizer.js'
 export * from './order.js'
+export * from './pool.js'
 export type { MaybeZero, MultiPrimitive, Primitive } from './primitive.js'
 export {
   type Axes,
@@ -40,6 +47,7 @@ export {
 } from './reduce.js'
 export * from './shape.js'
 export { csrMatmul, type SparsePattern } from './sparse.js'
+export * from './spectral/index.js'
 export {
   arange,
   type DType,
@@ -60,4 +68,6 @@ export {
 } from './tensor.js'
 export { apply, applyMany, concrete } from './trace.js'
 export { mapTree, type Tree } from './tree.js'
+export { type UpsampleOptions, upsample } from './upsample.js'
+export type { Padding, PerAxis } from './window.js'
 export { withArena } from './with-arena.js'
