@@ -59,16 +59,19 @@ export async function completionRace(way: Way, { quick, threads, log }: Context)
   const solvers: CompletionOptions[] = [
     { rank, regularization, solver: 'exact' },
     { rank, regularization, solver: 'inexact' },
+    { rank, regularization, solver: 'exact', precision: 'single' },
+    { rank, regularization, solver: 'inexact', precision: 'single' },
   ]
   const ours = []
   for (const options of solvers) {
     const solution = await completeMatrix(noisy, { ...options, tolerance: 1e-3, threads, backend: 'native' })
-    log(`${options.solver}: ${Math.round(solution.elapsed)} ms, ${solution.iterations} iterations`)
+    const name = options.precision === undefined ? `${options.solver}` : `${options.solver}, single precision`
+    log(`${name}: ${Math.round(solution.elapsed)} ms, ${solution.iterations} iterations`)
     const predicted = solution.predict(noisy.held.rows, noisy.held.columns)
     let squares = 0
     for (let k = 0; k < predicted.length; k++) squares += (predicted[k] - noisy.held.values[k]) ** 2
     const rmse = Math.sqrt(squares / predicted.length)
-    ours.push({ name: options.solver as string, milliseconds: solution.elapsed, iterations: solution.iterations, rmse })
+    ours.push({ name, milliseconds: solution.elapsed, iterations: solution.iterations, rmse })
   }
   const worst = Math.max(...ours.map(({ rmse }) => rmse))
   log(`NumPy, ${ways[way]}`)

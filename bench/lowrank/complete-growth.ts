@@ -70,6 +70,7 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   const growth: Cell[][] = byCount.map((times, at) => {
     const [name] = solvers[at]
     const s = slope(counts, times)
+    log(`${name}: ${times.map((time) => time.toFixed(1)).join(', ')} ms, slope ${s.toFixed(2)}`)
     targets.push(atMost(`slope in the observations, away from 1, ${name}`, Math.max(1e-6, Math.abs(s - 1)), 0.1))
     return [name, ...times, s]
   })
