@@ -8,7 +8,6 @@ import {
   relu,
   sub,
   type Tensor,
-  tensor,
   valueAndGrad,
   withArena,
   withBackend,
@@ -18,6 +17,7 @@ import type { Context, Report } from '../lib/benchmark.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
 import { medianOf } from '../lib/timing.js'
+import { numbers, timed } from '../lib/tensors.js'
 import { askTorch } from '../lib/torch.js'
 
 export const description =
@@ -30,12 +30,6 @@ interface Answer {
   step: number
   losses: number[]
   matmul: Record<string, number>
-}
-
-function numbers(shape: number[], scale: number, shift: number, dtype: DType): Tensor {
-  const count = shape.reduce((product, length) => product * length, 1)
-  const values = Float64Array.from({ length: count }, (_, i) => scale * Math.sin(i * 12.9898 + shift))
-  return tensor(values, { dtype }).view(shape)
 }
 
 type Params = Tensor[]
@@ -83,11 +77,6 @@ export async function run({ quick, log }: Context): Promise<Report> {
       return value.item()
     }
     const losses = Array.from({ length: 5 }, step)
-    const timed = (task: () => unknown, count: number) => (): number => {
-      const start = performance.now()
-      for (let k = 0; k < count; k++) task()
-      return (performance.now() - start) / count
-    }
     const ours = await medianOf(repetitions, timed(step, steps))
     const only = await medianOf(
       repetitions,

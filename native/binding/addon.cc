@@ -8,6 +8,9 @@
 #include "binding/lowrank.h"
 #include "binding/moe.h"
 #include "binding/random.h"
+#include "binding/tensor-factor.h"
+#include "binding/tensor-spectral.h"
+#include "binding/tensor-update.h"
 #include "binding/tensor.h"
 #include "binding/transport.h"
 #include "core/blas_check.h"
@@ -40,6 +43,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportJobs(env, exports);
   exportRandom(env, exports);
   exportTensor(env, exports);
+  exportTensorFactor(env, exports);
+  exportTensorSpectral(env, exports);
+  exportTensorUpdate(env, exports);
   exportTransport(env, exports);
   exportMoe(env, exports);
   exportLinear(env, exports);
