@@ -1,0 +1,5 @@
+export { type GradientFileOptions, gradientFile } from './gradient-file.js'
+export type { GradientPages } from './gradients.js'
+export { type Mfac, type MfacOptions, type MfacProblem, mfac, mfacSync } from './mfac.js'
+export type { Product } from './product.js'
+export { type MfacWindow, type MfacWindowOptions, type MfacWindowState, mfacWindow } from './window.js'
