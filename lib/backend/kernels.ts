@@ -8,6 +8,7 @@ import type { LowrankKernels } from './lowrank.js'
 import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { TensorKernels } from './tensor.js'
+import type { UpdateKernels } from './tensor-update.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
 import type { DerivativeKernels } from './transport-derivatives.js'
@@ -178,6 +179,7 @@ export interface Kernels {
   readonly name: 'native' | 'portable'
   readonly random: RandomKernels
   readonly tensor: TensorKernels
+  readonly update: UpdateKernels
   readonly transport: TransportKernels
   readonly moe: MoeKernels
   readonly linear: LinearKernels

@@ -1,4 +1,5 @@
 export type { Selection, Update } from '../backend/descent.js'
+export { type AdamOptions, adam, adamW } from './adam.js'
 export {
   blockCoordinateDescent,
   blockCoordinateDescentSync,
@@ -6,7 +7,20 @@ export {
   type DescentProblem,
   type DescentSolution,
 } from './block-coordinate-descent.js'
+export type { DecaySettings } from './decay.js'
 export { type LabelProblem, type LabelPropagation, labelPropagation } from './label-propagation.js'
+export { lamb } from './lamb.js'
+export { type LbfgsOptions, type LbfgsSolution, lbfgs, lbfgsSync } from './lbfgs.js'
+export {
+  type LionKOptions,
+  type LionOptimizer,
+  type LionOptions,
+  type LionSettings,
+  lion,
+  lionK,
+} from './lion.js'
+export type { CustomFunction, LionFunction } from './lion-k/potential.js'
+export type { LionLeafReport, LionReport } from './lion-k/report.js'
 export type { BlockCoordinateDescentOptions, Partition } from './options.js'
 export type { OracleProblem } from './oracle.js'
 export type {
@@ -17,4 +31,8 @@ export type {
   SoftmaxProblem,
   TemplateProblem,
 } from './problem.js'
+export { type RmspropOptions, rmsprop } from './rmsprop.js'
+export * as schedules from './schedules.js'
+export { type SgdOptions, sgd } from './sgd.js'
+export type { JointOracle, SeparateOracles, SmoothProblem } from './smooth-problem.js'
 export { type ForestOptions, type ForestSolution, solveForest, solveForestSync } from './solve-forest.js'

@@ -174,7 +174,7 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value
 
 /** What an oracle returned, once it is there. */
-function* awaited(value: unknown): Flow<unknown> {
+export function* awaited(value: unknown): Flow<unknown> {
   return isPromise(value) ? yield value : value
 }
 
@@ -202,6 +202,8 @@ export function followSync(steps: (watch: Monitor) => Flow<void>, control: Contr
     const { done, value } = flow.next()
     if (done) return
     if (!isPromise(value)) continue
-    throw new ExtremaError('ERR_ORACLE', 'oracles: expected values, got a promise; use blockCoordinateDescent')
+    // Nobody awaits it: its failure must not end the process.
+    Promise.resolve(value).catch(() => {})
+    throw new ExtremaError('ERR_ORACLE', 'oracles: expected values in the Sync form, got a promise')
   }
 }

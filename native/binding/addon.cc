@@ -9,6 +9,7 @@
 #include "binding/lowrank.h"
 #include "binding/moe.h"
 #include "binding/random.h"
+#include "binding/tensor-update.h"
 #include "binding/tensor.h"
 #include "binding/transport.h"
 #include "core/blas_check.h"
@@ -41,6 +42,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportJobs(env, exports);
   exportRandom(env, exports);
   exportTensor(env, exports);
+  exportTensorUpdate(env, exports);
   exportTransport(env, exports);
   exportMoe(env, exports);
   exportLinear(env, exports);

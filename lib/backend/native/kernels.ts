@@ -15,6 +15,7 @@ export interface Binding extends JobBinding {
   selfTest(): string
   random: Kernels['random']
   tensor: Kernels['tensor']
+  update: Kernels['update']
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./transport.ts
   transport: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./moe.ts
@@ -37,6 +38,7 @@ export function nativeKernels(binding: Binding): Kernels {
     name: 'native',
     random: binding.random,
     tensor: binding.tensor,
+    update: binding.update,
     transport: nativeTransport(runtime, binding.transport),
     moe: nativeMoe(runtime, binding.moe),
     linear: nativeLinear(runtime, binding.linear),

@@ -8,11 +8,13 @@ import { portableMoe } from './moe/kernels.js'
 import { portableRandomKernels } from './random/kernels.js'
 import { portableTensor } from './tensor/kernels.js'
 import { portableTransport } from './transport/kernels.js'
+import { portableUpdate } from './tensor/update/kernels.js'
 
 export const portableKernels: Kernels = {
   name: 'portable',
   random: portableRandomKernels,
   tensor: portableTensor,
+  update: portableUpdate,
   transport: portableTransport,
   moe: portableMoe,
   linear: portableLinear,
