@@ -25,7 +25,7 @@ export class FisherInverse {
   readonly form: FisherForm
   readonly sizes: SystemSizes
   readonly blocks: number
-  factors = new Float64Array(0)
+  factors: Float64Array = new Float64Array(0)
 
   constructor(
     readonly source: PageSource,

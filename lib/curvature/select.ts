@@ -1,7 +1,8 @@
-import type { Clock, Work } from '../backend/portable/work.js'
+import type { Step } from '../backend/portable/linear/step.js'
+import type { Clock } from '../backend/portable/work.js'
 
 /** The `count` places of the smallest values, ascending; of equal values those that come first. Linear on average. */
-export function* smallest(values: Float64Array, count: number, clock: Clock): Work<Int32Array> {
+export function* smallest(values: Float64Array, count: number, clock: Clock): Step<Int32Array> {
   const out = new Int32Array(count)
   if (count === 0) return out
   const threshold = yield* nthSmallest(values.slice(), count - 1, clock)
@@ -15,7 +16,7 @@ export function* smallest(values: Float64Array, count: number, clock: Clock): Wo
 }
 
 /** The value that stands at place n when sorted; reorders them. Hoare's selection around medians of three. */
-function* nthSmallest(values: Float64Array, n: number, clock: Clock): Work<number> {
+function* nthSmallest(values: Float64Array, n: number, clock: Clock): Step<number> {
   let low = 0
   let high = values.length - 1
   while (low < high) {

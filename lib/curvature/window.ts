@@ -260,7 +260,7 @@ export class GradientWindow implements MfacWindow {
     if (!(ratio <= 1e300)) {
       throw new ExtremaError(
         'ERR_NOT_FINITE',
-        `gradient: expected a squared norm of at most 1e300 times the damping, got ${ratio.toPrecision(3)} times; raise the damping or rescale the gradients`,
+        `gradient: expected a squared norm of at most 1e300 times the damping, got ${ratio.toExponential(2)} times; raise the damping or rescale the gradients`,
       )
     }
     const all = { rows: gradientRows(gradients, m, d, d), x: row, p: products, threads }

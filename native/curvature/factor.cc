@@ -18,8 +18,8 @@ constexpr size_t kLarge = 512;       // order from which one factorization is wo
 constexpr double kMostRatio = 1e300;
 
 [[noreturn]] void refuseRatio(double ratio) {
-  char came[32];
-  std::snprintf(came, sizeof came, "%.3g", ratio);
+  char came[32] = "Infinity";
+  if (std::isfinite(ratio)) std::snprintf(came, sizeof came, "%.2e", ratio);
   throw Error("ERR_NOT_FINITE", std::string("gradients: expected squared norms of at most 1e300 times the damping, got ") +
                                     came + " times; raise the damping or rescale the gradients");
 }

@@ -14,7 +14,7 @@ export function* factor(job: FactorJob, clock: Clock): Work<void> {
       if (ratio <= mostRatio) continue
       throw new ExtremaError(
         'ERR_NOT_FINITE',
-        `gradients: expected squared norms of at most 1e300 times the damping, got ${ratio.toPrecision(3)} times; raise the damping or rescale the gradients`,
+        `gradients: expected squared norms of at most 1e300 times the damping, got ${ratio.toExponential(2)} times; raise the damping or rescale the gradients`,
       )
     }
   }
