@@ -7,7 +7,8 @@ import type { Cell } from '../lib/table.js'
 import { atMost } from '../lib/target.js'
 import { medianOf, milliseconds } from '../lib/timing.js'
 
-export const description = 'M-FAC: how set-up and products grow with m and d, and where conjugate gradients and a dense factorization stand.'
+export const description =
+  'M-FAC: how set-up and products grow with m and d, and where conjugate gradients and a dense factorization stand.'
 
 export async function run({ quick, threads, log }: Context): Promise<Report> {
   const repetitions = quick ? 2 : 5
@@ -25,8 +26,18 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   for (const m of counts) byCount.push(await time(m, quick ? 2e4 : 1e5))
   const bySize: [number, number][] = []
   for (const d of sizes) bySize.push(await time(64, d))
-  const [setupSlope, productSlope] = [0, 1].map((k) => logSlope(counts, byCount.map((times) => times[k])))
-  const [, sizeSlope] = [0, 1].map((k) => logSlope(sizes, bySize.map((times) => times[k])))
+  const [setupSlope, productSlope] = [0, 1].map((k) =>
+    logSlope(
+      counts,
+      byCount.map((times) => times[k]),
+    ),
+  )
+  const [, sizeSlope] = [0, 1].map((k) =>
+    logSlope(
+      sizes,
+      bySize.map((times) => times[k]),
+    ),
+  )
 
   const [m, damping, d] = [64, 1e-2, quick ? 500 : 2000]
   const others: Cell[][] = []
@@ -68,7 +79,11 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
         columns: ['m', 'set-up', 'F⁻¹x'],
         rows: counts.map((count, k) => [count, ...byCount[k]]),
       },
-      { title: 'm = 64, milliseconds', columns: ['d', 'set-up', 'F⁻¹x'], rows: sizes.map((size, k) => [size, ...bySize[k]]) },
+      {
+        title: 'm = 64, milliseconds',
+        columns: ['d', 'set-up', 'F⁻¹x'],
+        rows: sizes.map((size, k) => [size, ...bySize[k]]),
+      },
       {
         title: 'm = 64, λ = 0.01, float64, milliseconds',
         note: 'Conjugate gradients on the operator, to 1e-10; from so many right-hand sides on M-FAC is the faster. The dense factorization is without the forming of F.',

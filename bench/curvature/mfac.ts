@@ -28,7 +28,11 @@ async function peak(threads: number): Promise<number> {
 }
 
 /** ‖F u - g‖ / ‖g‖, summed in double. */
-function residual({ data, shape: [m, d] }: ReturnType<typeof gradientMatrix>, u: Float64Array, g: Float32Array): number {
+function residual(
+  { data, shape: [m, d] }: ReturnType<typeof gradientMatrix>,
+  u: Float64Array,
+  g: Float32Array,
+): number {
   const image = u.map((value) => damping * value)
   for (let i = 0; i < m; i++) {
     const row = data.subarray(i * d, (i + 1) * d)
@@ -50,7 +54,13 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   const rows: Cell[][] = []
   const targets: Target[] = []
   const gemm = await peak(threads)
-  const cases = quick ? [[128, 20_000]] : [[128, 32_360], [512, 100_000], [512, 1_000_000]]
+  const cases = quick
+    ? [[128, 20_000]]
+    : [
+        [128, 32_360],
+        [512, 100_000],
+        [512, 1_000_000],
+      ]
   for (const [m, d] of cases) {
     log(`m = ${m}, d = ${d}`)
     const peer = askTorch<Answer>('torch_mfac.py', { m, d, damping, repetitions }, threads)
@@ -62,7 +72,7 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
       }),
     )
     const x = Float64Array.from(gradients.data.subarray(0, d))
-    let u = x
+    let u: Float64Array = x
     const product = await medianOf(repetitions, () =>
       milliseconds(async () => {
         u = await inverse.ihvp(x)
@@ -81,7 +91,20 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
     const flops = m * (m + 1) * d
     const rate = flops / setup / 1e6
     const reads = (2 * peer.stream * 1000) / product
-    rows.push([m, d, setup, rate / gemm, (peer.setup * 1000) / setup, product, 1 / reads, (peer.ihvp * 1000) / product, step, (peer.step * 1000) / step, own, peer.residual])
+    rows.push([
+      m,
+      d,
+      setup,
+      rate / gemm,
+      (peer.setup * 1000) / setup,
+      product,
+      1 / reads,
+      (peer.ihvp * 1000) / product,
+      step,
+      (peer.step * 1000) / step,
+      own,
+      peer.residual,
+    ])
     if (state.pushes !== 0) throw new Error('a new window is empty')
     if (!(own < 1e-6)) throw new Error(`F u differs from g by ${own}`)
     const name = `m = ${m}, d = ${d.toLocaleString('en-US')}`
@@ -91,14 +114,28 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
     )
     if (m < 512) continue
     targets.push(atLeast(`${name}: set-up over products in float64`, (100 * rate) / gemm, 70, ' %'))
-    if (d >= 1e6 || quick) targets.push(atMost(`${name}: product over reading the gradients twice`, 1 / reads, 1.4, '×'))
+    if (d >= 1e6 || quick)
+      targets.push(atMost(`${name}: product over reading the gradients twice`, 1 / reads, 1.4, '×'))
   }
   return {
     tables: [
       {
         title: 'M-FAC, gradients in float32, milliseconds',
         note: `Products of 2048 × 2048 matrices in float64 run at ${Math.round(gemm)} GFLOP/s here; the set-up counts m (m + 1) d operations. "Reading" is PyTorch's sum of the matrix, twice. A step replaces a gradient and multiplies it by the inverse. |Fu - g| / |g| for a gradient g of the window: the recursion in float32 has no digits left.`,
-        columns: ['m', 'd', 'set-up', 'of products', 'PyTorch / ours', 'F⁻¹x', 'over reading', 'PyTorch / ours', 'step', 'PyTorch / ours', 'residual', 'PyTorch'],
+        columns: [
+          'm',
+          'd',
+          'set-up',
+          'of products',
+          'PyTorch / ours',
+          'F⁻¹x',
+          'over reading',
+          'PyTorch / ours',
+          'step',
+          'PyTorch / ours',
+          'residual',
+          'PyTorch',
+        ],
         rows,
       },
     ],

@@ -1,5 +1,5 @@
 import { kernels } from '../../lib/backend/index.js'
-import { type HybridEvent, mkor, mkorHybrid, type MkorEvent } from '../../lib/curvature/index.js'
+import { type HybridEvent, type MkorEvent, mkor, mkorHybrid } from '../../lib/curvature/index.js'
 import { InverseFactor } from '../../lib/curvature/mkor/factor.js'
 import { adam, sgd } from '../../lib/descent/index.js'
 import { generator } from '../../lib/index.js'
@@ -11,7 +11,8 @@ import type { Cell } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
 import { median, medianOf, milliseconds } from '../lib/timing.js'
 
-export const description = 'MKOR: steps on a regression whose inputs have a large mean, cost of a refresh against inverting the factor, and the switch of MKOR-H.'
+export const description =
+  'MKOR: steps on a regression whose inputs have a large mean, cost of a refresh against inverting the factor, and the switch of MKOR-H.'
 
 const [samples, inputs, outputs, batch] = [4000, 100, 10, 64]
 
@@ -97,9 +98,15 @@ function stepsOf(problem: Regression, make: () => Optimizer | ReturnType<typeof 
 function regression(quick: boolean): { rows: Cell[][]; targets: Target[] } {
   const problem = new Regression(1)
   const contenders: Record<string, { rates: number[]; make: (rate: number) => Optimizer }> = {
-    'SGD, momentum 0.9': { rates: [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 3e-2], make: (rate) => sgd({ learningRate: rate, momentum: 0.9 }) },
+    'SGD, momentum 0.9': {
+      rates: [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 3e-2],
+      make: (rate) => sgd({ learningRate: rate, momentum: 0.9 }),
+    },
     Adam: { rates: [1e-2, 3e-2, 0.1, 0.3], make: (rate) => adam({ learningRate: rate }) },
-    'MKOR on SGD': { rates: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3], make: (rate) => preconditioned(sgd({ learningRate: rate, momentum: 0.9 })) },
+    'MKOR on SGD': {
+      rates: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3],
+      make: (rate) => preconditioned(sgd({ learningRate: rate, momentum: 0.9 })),
+    },
   }
   const rows: Cell[][] = []
   const best: number[][] = []
@@ -124,13 +131,26 @@ async function refreshes(quick: boolean, threads: number, log: (line: string) =>
   const sizes = quick ? [128, 256, 512] : [128, 256, 512, 1024, 2048]
   const rows: Cell[][] = []
   const [ours, theirs]: number[][] = [[], []]
-  const settings = { decay: 0.95, update: 'exact', stabilizer: { threshold: 2, weight: 0.9 }, storage: 'float32', backend: undefined, threads } as const
+  const settings = {
+    decay: 0.95,
+    update: 'exact',
+    stabilizer: { threshold: 2, weight: 0.9 },
+    storage: 'float32',
+    backend: undefined,
+    threads,
+  } as const
   for (const n of sizes) {
     log(`refresh, n = ${n}`)
     const factor = new InverseFactor(n, settings)
     const v = Float64Array.from({ length: n }, (_, j) => Math.sin(j))
     const count = Math.max(1, Math.round(2 ** 22 / n ** 2))
-    const one = await medianOf(7, async () => (await milliseconds(() => { for (let k = 0; k < count; k++) factor.refresh(v) })) / count)
+    const one = await medianOf(
+      7,
+      async () =>
+        (await milliseconds(() => {
+          for (let k = 0; k < count; k++) factor.refresh(v)
+        })) / count,
+    )
     const a = new Float64Array(n * n)
     for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) a[i * n + j] = (i === j ? 1 : 0) + v[i] * v[j]
     const matrix = { data: a, shape: [n, n] }
@@ -143,7 +163,12 @@ async function refreshes(quick: boolean, threads: number, log: (line: string) =>
   const targets = [
     atMost('refresh: |slope − 2|', Math.abs(logSlope(sizes, ours) - 2), 0.2),
     atMost('Cholesky inverse: |slope − 3|', Math.abs(logSlope(sizes, theirs) - 3), 0.3),
-    atLeast(`inverse over refresh at n = ${sizes.at(-1)!.toLocaleString('en-US')}`, theirs.at(-1)! / ours.at(-1)!, 20, '×'),
+    atLeast(
+      `inverse over refresh at n = ${sizes.at(-1)!.toLocaleString('en-US')}`,
+      theirs.at(-1)! / ours.at(-1)!,
+      20,
+      '×',
+    ),
   ]
   return { rows, targets }
 }
@@ -191,7 +216,9 @@ function hybrid(quick: boolean): { rows: Cell[][]; targets: Target[] } {
   }
   const change = events.find(({ type }) => type === 'switch')
   const after = spent.after.length > 0 ? median(spent.after) : Number.POSITIVE_INFINITY
-  const rows: Cell[][] = [[change?.type === 'switch' ? change.step : null, median(spent.before), after, median(alone.slice(200))]]
+  const rows: Cell[][] = [
+    [change?.type === 'switch' ? change.step : null, median(spent.before), after, median(alone.slice(200))],
+  ]
   return {
     rows,
     targets: [
@@ -221,7 +248,11 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
         columns: ['n', 'MKOR', 'Cholesky inverse', 'ratio'],
         rows: cost.rows,
       },
-      { title: `A step of a ${quick ? 256 : 512}-square layer`, columns: ['interval', 'ms'], rows: frequencies(quick, threads) },
+      {
+        title: `A step of a ${quick ? 256 : 512}-square layer`,
+        columns: ['interval', 'ms'],
+        rows: frequencies(quick, threads),
+      },
       {
         title: 'MKOR-H on the regression, medians in milliseconds',
         columns: ['step of the switch', 'step before', 'step after', 'base alone'],

@@ -7,13 +7,17 @@ import { accuracy, initial, train } from '../lib/perceptron.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast } from '../lib/target.js'
 
-export const description = 'Training a perceptron 784-40-20-10 on digits of MNIST: M-FAC against SGD with momentum and Adam, each at its best rate of four.'
+export const description =
+  'Training a perceptron 784-40-20-10 on digits of MNIST: M-FAC against SGD with momentum and Adam, each at its best rate of four.'
 
 export async function run({ quick, threads, log }: Context): Promise<Report> {
   const { train: training, test } = readDigits()
   const epochs = quick ? 1 : 6
   const contenders: Record<string, { rates: number[]; make: (learningRate: number) => Optimizer }> = {
-    'SGD, momentum 0.9': { rates: [0.01, 0.03, 0.1, 0.3], make: (learningRate) => sgd({ learningRate, momentum: 0.9 }) },
+    'SGD, momentum 0.9': {
+      rates: [0.01, 0.03, 0.1, 0.3],
+      make: (learningRate) => sgd({ learningRate, momentum: 0.9 }),
+    },
     Adam: { rates: [3e-4, 1e-3, 3e-3, 1e-2], make: (learningRate) => adam({ learningRate }) },
     'M-FAC, m = 128': {
       rates: [1e-4, 3e-4, 1e-3, 3e-3],

@@ -6,7 +6,8 @@ import { accuracy, gradient, initial, type Parameters, train, weightCount } from
 import type { Cell } from '../lib/table.js'
 import { atLeast } from '../lib/target.js'
 
-export const description = 'Pruning a perceptron 784-40-20-10 on 10,000 digits of MNIST without fine-tuning: magnitude against M-FAC.'
+export const description =
+  'Pruning a perceptron 784-40-20-10 on 10,000 digits of MNIST without fine-tuning: magnitude against M-FAC.'
 
 /** The weights of all layers, without biases, one behind the other. */
 function flat(parameters: Parameters): Float32Array {
@@ -66,7 +67,9 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
   let spent = 0
   for (let seed = 0; seed < networks; seed++) {
     const parameters = initial(seed)
-    train(parameters, training, sgd({ learningRate: 0.05, momentum: 0.9 }), epochs, seed + 10, (epoch) => (epoch < epochs / 2 ? 0.05 : 0.01))
+    train(parameters, training, sgd({ learningRate: 0.05, momentum: 0.9 }), epochs, seed + 10, (epoch) =>
+      epoch < epochs / 2 ? 0.05 : 0.01,
+    )
     const full = accuracy(parameters, test)
     log(`network ${seed}: ${full.toFixed(2)} %`)
     dense += full / networks

@@ -1,7 +1,15 @@
-import { crossEntropy, fromData, matmul, relu, type Tensor, valueAndGrad, withArena } from '../../lib/tensor/index.js'
-import { add } from '../../lib/tensor/index.js'
 import { generator } from '../../lib/index.js'
 import type { Optimizer } from '../../lib/tensor/index.js'
+import {
+  add,
+  crossEntropy,
+  fromData,
+  matmul,
+  relu,
+  type Tensor,
+  valueAndGrad,
+  withArena,
+} from '../../lib/tensor/index.js'
 import type { Digits } from './digits.js'
 
 const sizes = [784, 40, 20, 10]
@@ -27,10 +35,16 @@ function logits(parameters: Tensor[], images: Tensor): Tensor {
   return y
 }
 
-const slopes = valueAndGrad((parameters: Tensor[], images: Tensor, labels: Int32Array) => crossEntropy(logits(parameters, images), labels))
+const slopes = valueAndGrad((parameters: Tensor[], images: Tensor, labels: Int32Array) =>
+  crossEntropy(logits(parameters, images), labels),
+)
 
 /** The mean loss over some samples and its gradient. */
-export function gradient(parameters: Parameters, { images, labels }: Digits, places: ArrayLike<number>): { value: number; gradient: Parameters } {
+export function gradient(
+  parameters: Parameters,
+  { images, labels }: Digits,
+  places: ArrayLike<number>,
+): { value: number; gradient: Parameters } {
   const x = new Float32Array(places.length * 784)
   for (let n = 0; n < places.length; n++) x.set(images.subarray(places[n] * 784, (places[n] + 1) * 784), n * 784)
   const own = Int32Array.from(places, (place) => labels[place])
@@ -63,7 +77,14 @@ export function initial(seed: number): Parameters {
 }
 
 /** Trains in place, epoch by epoch in a new order. Returns milliseconds of a step. */
-export function train(parameters: Parameters, data: Digits, optimizer: Optimizer, epochs: number, seed: number, rate?: (epoch: number) => number): number {
+export function train(
+  parameters: Parameters,
+  data: Digits,
+  optimizer: Optimizer,
+  epochs: number,
+  seed: number,
+  rate?: (epoch: number) => number,
+): number {
   const draw = generator(seed)
   const order = Array.from(data.labels.keys())
   let spent = 0

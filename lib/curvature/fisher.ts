@@ -67,7 +67,12 @@ export class FisherInverse {
       for (let q = 0; q < p; q++) {
         const h = yield* source.read(q)
         const [column, last] = source.range(q)
-        yield* callKernel(this.room.gram, { ...part, rows, others: { g: h, m: last - column }, row, column }, run, false)
+        yield* callKernel(
+          this.room.gram,
+          { ...part, rows, others: { g: h, m: last - column }, row, column },
+          run,
+          false,
+        )
       }
     }
     const job = { ...this.sizes, gram: out, damping, divisor: source.m, out, threads }
@@ -80,7 +85,10 @@ export class FisherInverse {
   checked(x: VectorLike): FloatArray {
     const vector = toVector('x', x)
     if (vector.length !== this.source.d) {
-      throw new ExtremaError('ERR_SHAPE', `x: expected ${this.source.d} numbers to match the gradients, got ${vector.length}`)
+      throw new ExtremaError(
+        'ERR_SHAPE',
+        `x: expected ${this.source.d} numbers to match the gradients, got ${vector.length}`,
+      )
     }
     return checkFinite('x', copyIfSmall(vector))
   }

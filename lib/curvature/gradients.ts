@@ -104,7 +104,8 @@ class Paged implements PageSource {
   *read(page: number): Step<FloatArray> {
     const [from, to] = this.range(page)
     let answer: unknown = this.source.rows(from, to)
-    if (typeof (answer as PromiseLike<unknown> | null)?.then === 'function') answer = yield answer as PromiseLike<unknown>
+    if (typeof (answer as PromiseLike<unknown> | null)?.then === 'function')
+      answer = yield answer as PromiseLike<unknown>
     const { data, rows, columns } = toDenseMatrix('gradients.rows', answer as MatrixLike)
     if (rows !== to - from || columns !== this.d) {
       throw new ExtremaError(

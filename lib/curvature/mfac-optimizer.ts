@@ -1,11 +1,11 @@
 import type { FloatArray } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { checkNames, describe, flag, nonNegative, positive, type SolverOptions } from '../core/options.js'
+import { checkNames, describe, flag, nonNegative, type SolverOptions, whole } from '../core/options.js'
 import { finiteNorm } from '../tensor/gradient-norm.js'
 import type { LeafInfo, Optimizer, OptimizerState, Schedule } from '../tensor/optimizer.js'
 import { type LeafMemory, leavesOf, refuseSharedMemory } from '../tensor/parameters.js'
 import { matchLeaves, momentumRate, rateAt, readRate, readSlots } from './parameters.js'
-import { GradientWindow, type MfacWindowState } from './window.js'
+import { GradientWindow, type MfacWindowState, mostGradients } from './window.js'
 
 export interface MfacOptimizerOptions extends Pick<SolverOptions, 'threads' | 'backend'> {
   /** Default 1e-3. */
@@ -56,6 +56,7 @@ class MfacOptimizer implements Optimizer {
   private window: GradientWindow | null = null
   private slots: Record<string, FloatArray[]> = {}
   private readonly options: MfacOptimizerOptions
+  private readonly capacity: number
   private readonly weightDecay: number
   private readonly momentum: number
   private readonly sparse: boolean
@@ -67,9 +68,9 @@ class MfacOptimizer implements Optimizer {
     this.momentum = momentumRate(options.momentum)
     this.sparse = flag('sparse', options.sparse, false)
     this.options = options
-    // The rest is checked on a window of one parameter.
+    this.capacity = whole('capacity', options.capacity, 1024, 1, mostGradients)
+    // The rest is checked by a window of one number.
     this.newWindow(1, 1)
-    positive('capacity', options.capacity, 1024)
   }
 
   get learningRate(): number | Schedule {
@@ -93,7 +94,7 @@ class MfacOptimizer implements Optimizer {
     finiteNorm('gradients', memory, 1, ` at step ${this.taken}`)
     const isFirst = this.leaves.length === 0
     const slots = isFirst ? this.firstSlots(memory) : this.slots
-    const window = this.window ?? this.newWindow(sizeOf(memory), this.options.capacity)
+    const window = this.window ?? this.newWindow(sizeOf(memory), this.capacity)
     const direction = window.advanceSync(this.flat(memory, slots, window.precision))
     this.window = window
     this.slots = slots
@@ -107,7 +108,11 @@ class MfacOptimizer implements Optimizer {
   }
 
   /** The gradients of all leaves, with the decay, one behind the other. */
-  private flat(memory: LeafMemory[], slots: Record<string, FloatArray[]>, precision: 'float32' | 'float64'): FloatArray {
+  private flat(
+    memory: LeafMemory[],
+    slots: Record<string, FloatArray[]>,
+    precision: 'float32' | 'float64',
+  ): FloatArray {
     const out = precision === 'float32' ? new Float32Array(sizeOf(memory)) : new Float64Array(sizeOf(memory))
     let at = 0
     memory.forEach(({ data: [w, g] }, k) => {
@@ -142,11 +147,11 @@ class MfacOptimizer implements Optimizer {
     return slots
   }
 
-  private newWindow(dimension: number, capacity: number | undefined): GradientWindow {
+  private newWindow(dimension: number, capacity: number): GradientWindow {
     const { damping, precision, threads, backend } = this.options
     const given = { damping, precision, threads, backend }
     const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-    return new GradientWindow({ ...known, capacity: capacity ?? 1024, dimension })
+    return new GradientWindow({ ...known, capacity, dimension })
   }
 
   state(): MfacOptimizerState {
@@ -171,10 +176,10 @@ class MfacOptimizer implements Optimizer {
     if (header.window !== null) {
       const [gradients, gram] = arrays.slice(-2) as [FloatArray, Float64Array]
       const { capacity, dimension } = header.window
-      window = this.newWindow(dimension, this.options.capacity)
-      if (capacity !== window.capacity) {
-        throw new ExtremaError('ERR_OPTION', `state.capacity: expected ${window.capacity}, got ${describe(capacity)}`)
+      if (capacity !== this.capacity) {
+        throw new ExtremaError('ERR_OPTION', `state.capacity: expected ${this.capacity}, got ${describe(capacity)}`)
       }
+      window = this.newWindow(dimension, capacity)
       // The damping is this optimizer's own.
       window.restore({ ...header.window, damping: window.damping, gradients, gram })
     }

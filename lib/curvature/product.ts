@@ -9,7 +9,10 @@ export type Product<T> = T extends Float32Array ? Float32Array : Float64Array
 export function checkProduct<T extends FloatArray>(out: T): T {
   for (let j = 0; j < out.length; j++) {
     if (Number.isFinite(out[j])) continue
-    throw new ExtremaError('ERR_NOT_FINITE', 'x: its product with the inverse overflows; rescale x or raise the damping')
+    throw new ExtremaError(
+      'ERR_NOT_FINITE',
+      'x: its product with the inverse overflows; rescale x or raise the damping',
+    )
   }
   return out
 }

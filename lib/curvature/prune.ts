@@ -149,8 +149,7 @@ class Pruner {
       throw new ExtremaError('ERR_OPTION', `sparsity: expected at least the ${share} of the mask, got ${sparsity}`)
     }
     this.rounds = whole('recomputations', options.recomputations, 16, 1)
-    this.blockSize =
-      options.blockSize === Number.POSITIVE_INFINITY ? d : whole('blockSize', options.blockSize, 128, 1)
+    this.blockSize = options.blockSize === Number.POSITIVE_INFINITY ? d : whole('blockSize', options.blockSize, 128, 1)
     this.damping = positive('damping', options.damping, 1e-5)
     this.joint = flag('joint', options.joint, false)
     for (let j = 0; j < d; j++) if (this.kept[j] === 0) this.weights[j] = 0
@@ -181,7 +180,10 @@ class Pruner {
   private *round(left: number, drop: number, run: Run): Step<number> {
     if (this.joint && drop > mostJoint) {
       const advice = 'more recomputations drop fewer at once'
-      throw new ExtremaError('ERR_OPTION', `joint: expected at most ${mostJoint} weights at once, got ${drop}; ${advice}`)
+      throw new ExtremaError(
+        'ERR_OPTION',
+        `joint: expected at most ${mostJoint} weights at once, got ${drop}; ${advice}`,
+      )
     }
     const { weights, kept, damping, backend, threads } = this
     const places = new Int32Array(left)
@@ -238,7 +240,8 @@ class Pruner {
   private *gradients(places: Int32Array, run: Run): Step<PageSource> {
     const { weights, kept } = this
     let answer: unknown = this.model.gradients(weights.slice(), kept.slice())
-    if (typeof (answer as PromiseLike<unknown> | null)?.then === 'function') answer = yield answer as PromiseLike<unknown>
+    if (typeof (answer as PromiseLike<unknown> | null)?.then === 'function')
+      answer = yield answer as PromiseLike<unknown>
     const { data, rows: m, columns } = toDenseMatrix('gradients', answer as MatrixLike)
     const d = weights.length
     if (columns !== d || m === 0) {

@@ -64,6 +64,9 @@ export interface MfacWindow {
 
 const names: ReadonlySet<string> = new Set(['capacity', 'dimension', 'damping', 'precision', 'threads', 'backend'])
 const callNames: ReadonlySet<string> = new Set(['signal'])
+/** K has as many rows. */
+export const mostGradients = 65_536
+
 const precisions = ['float32', 'float64'] as const
 
 /**
@@ -102,7 +105,7 @@ export class GradientWindow implements MfacWindow {
 
   constructor(options: MfacWindowOptions) {
     const { backend, threads } = checkRunOptions(options, names, '{ capacity, dimension, … }')
-    this.capacity = whole('capacity', options.capacity ?? Number.NaN, 1, 1, 65_536)
+    this.capacity = whole('capacity', options.capacity ?? Number.NaN, 1, 1, mostGradients)
     this.dimension = whole('dimension', options.dimension ?? Number.NaN, 1, 1)
     this.lambda = positive('damping', options.damping, 1e-5)
     this.precision = oneOf('precision', options.precision, precisions, 'float32')
@@ -293,7 +296,8 @@ export class GradientWindow implements MfacWindow {
   }
 
   private *last(run: Run): Step<Float64Array> {
-    if (this.taken === 0) throw new ExtremaError('ERR_OPTION', 'window: expected a gradient in it, got none; push one first')
+    if (this.taken === 0)
+      throw new ExtremaError('ERR_OPTION', 'window: expected a gradient in it, got none; push one first')
     yield* this.factor(run)
     const { capacity: m, dimension: d, gradients, factors, threads } = this
     const w = new Float64Array(m)

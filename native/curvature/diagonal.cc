@@ -14,8 +14,8 @@ constexpr size_t kNumbers = size_t{1} << 18;  // of the rows that are solved for
 
 // L^-1 B for m x n numbers.
 void solveLower(const double* factor, size_t m, size_t pitch, double* b, size_t n) {
-  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, static_cast<int>(m), static_cast<int>(n),
-              1, factor, static_cast<int>(pitch), b, static_cast<int>(n));
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, static_cast<int>(m),
+              static_cast<int>(n), 1, factor, static_cast<int>(pitch), b, static_cast<int>(n));
 }
 
 // out_j = sum_i b_ij^2 over m rows of n numbers.
@@ -26,17 +26,19 @@ void squaredColumns(const double* b, size_t m, size_t n, double* out) {
   }
 }
 
-// [F^-1]_jj = (1 - |L^-1 g_j|^2 / m) / damping, g_j the column; positive, so what rounding takes below one unit counts as
-// that unit.
+// [F^-1]_jj = (1 - |L^-1 g_j|^2 / m) / damping, g_j the column; positive, so what rounding takes below one
+// unit counts as that unit.
 template <class T>
 void byRows(const DiagonalJob& job, const T* g, Team& team) {
   const Blocks& blocks = job.g.blocks;
   const size_t m = job.g.rows, d = blocks.columns;
   const size_t tile = std::min(blocks.size, std::clamp<size_t>(kNumbers / m, 16, 512));
-  const size_t perBlock = (blocks.size + tile - 1) / tile, tiles = blocks.count() * perBlock, group = tiles / 4096 + 1;
+  const size_t perBlock = (blocks.size + tile - 1) / tile, tiles = blocks.count() * perBlock,
+               group = tiles / 4096 + 1;
   Aligned<double> memory(team.size() * m * tile);
   team.run(static_cast<uint32_t>((tiles + group - 1) / group), [&](uint32_t chunk, unsigned worker) {
-    for (size_t t = chunk * group; t < std::min(tiles, (chunk + size_t{1}) * group) && !team.monitor().cancelled(); t++) {
+    for (size_t t = chunk * group;
+         t < std::min(tiles, (chunk + size_t{1}) * group) && !team.monitor().cancelled(); t++) {
       const size_t b = t / perBlock, start = t % perBlock * tile;
       if (start >= blocks.width(b)) continue;
       const size_t from = blocks.begin(b) + start, n = std::min(tile, blocks.width(b) - start);
@@ -56,10 +58,12 @@ void byColumns(const DiagonalJob& job, Team& team) {
   const size_t pitch = blocks.size;
   // Unit columns, some at a time: a block may be large.
   const size_t tile = std::min(pitch, std::clamp<size_t>(kNumbers / pitch, 16, 512));
-  const size_t perBlock = (pitch + tile - 1) / tile, tiles = blocks.count() * perBlock, group = tiles / 4096 + 1;
+  const size_t perBlock = (pitch + tile - 1) / tile, tiles = blocks.count() * perBlock,
+               group = tiles / 4096 + 1;
   Aligned<double> memory(team.size() * pitch * tile);
   team.run(static_cast<uint32_t>((tiles + group - 1) / group), [&](uint32_t chunk, unsigned worker) {
-    for (size_t t = chunk * group; t < std::min(tiles, (chunk + size_t{1}) * group) && !team.monitor().cancelled(); t++) {
+    for (size_t t = chunk * group;
+         t < std::min(tiles, (chunk + size_t{1}) * group) && !team.monitor().cancelled(); t++) {
       const size_t b = t / perBlock, start = t % perBlock * tile, width = blocks.width(b);
       if (start >= width) continue;
       // L^-1 e_j starts at place j.
@@ -94,8 +98,8 @@ void entries(const EntriesJob& job, Monitor& monitor) {
   }
   solveLower(job.factor, n, job.pitch, solved.data(), k);
   if (monitor.cancelled()) return;
-  cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<int>(k), static_cast<int>(n), 1, solved.data(),
-              static_cast<int>(k), 0, job.out, static_cast<int>(k));
+  cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<int>(k), static_cast<int>(n), 1,
+              solved.data(), static_cast<int>(k), 0, job.out, static_cast<int>(k));
   for (size_t i = 0; i < k; i++) {
     for (size_t j = 0; j <= i; j++) {
       double value = job.out[i * k + j];

@@ -14,19 +14,21 @@ namespace extrema::curvature {
 
 namespace {
 
-constexpr size_t kLarge = 512;       // order from which one factorization is worth several threads
+constexpr size_t kLarge = 512;  // order from which one factorization is worth several threads
 constexpr double kMostRatio = 1e300;
 
 [[noreturn]] void refuseRatio(double ratio) {
   char came[32] = "Infinity";
   if (std::isfinite(ratio)) std::snprintf(came, sizeof came, "%.2e", ratio);
-  throw Error("ERR_NOT_FINITE", std::string("gradients: expected squared norms of at most 1e300 times the damping, got ") +
-                                    came + " times; raise the damping or rescale the gradients");
+  throw Error("ERR_NOT_FINITE",
+              std::string("gradients: expected squared norms of at most 1e300 times the damping, got ") +
+                  came + " times; raise the damping or rescale the gradients");
 }
 
 [[noreturn]] void refuseSingular() {
   throw Error("ERR_SINGULAR",
-              "damping: the damped Fisher matrix is not positive definite in float64; raise the damping or rescale the "
+              "damping: the damped Fisher matrix is not positive definite in float64; raise the damping or "
+              "rescale the "
               "gradients");
 }
 
@@ -41,8 +43,8 @@ void fill(const double* gram, size_t order, size_t pitch, double damping, double
   }
 }
 
-void factorOne(const double* gram, size_t order, double damping, double divisor, double* out, unsigned threads,
-               Monitor& monitor) {
+void factorOne(const double* gram, size_t order, double damping, double divisor, double* out,
+               unsigned threads, Monitor& monitor) {
   Aligned<double> k(order * order);
   fill(gram, order, order, damping, divisor, k.data());
   for (size_t i = 0; i < order; i++) {
@@ -58,8 +60,8 @@ void factorOne(const double* gram, size_t order, double damping, double divisor,
 
 }  // namespace
 
-void factor(const Systems& systems, const double* gram, double damping, double divisor, double* out, unsigned threads,
-            Monitor& monitor) {
+void factor(const Systems& systems, const double* gram, double damping, double divisor, double* out,
+            unsigned threads, Monitor& monitor) {
   const size_t order = systems.order, matrix = order * order;
   for (size_t k = 0; k < systems.count; k++) {
     for (size_t i = 0; i < systems.orderOf(k); i++) {
@@ -94,7 +96,8 @@ void solve(const Systems& systems, const double* factors, double* p, unsigned th
     for (size_t k = chunk * group; k < std::min(systems.count, (chunk + 1) * group); k++) {
       const int size = static_cast<int>(systems.orderOf(k)), pitch = static_cast<int>(order);
       const double* factor = factors + k * order * order;
-      cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, size, factor, pitch, p + k * order, 1);
+      cblas_dtrsv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, size, factor, pitch, p + k * order,
+                  1);
       cblas_dtrsv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, size, factor, pitch, p + k * order, 1);
     }
   });

@@ -12,7 +12,7 @@ namespace extrema::curvature {
 
 namespace {
 
-constexpr size_t kWide = size_t{1} << 14;   // columns of a block that is worth several threads
+constexpr size_t kWide = size_t{1} << 14;  // columns of a block that is worth several threads
 constexpr size_t kMostParts = 8;
 constexpr size_t kLeastPart = size_t{1} << 12;
 constexpr size_t kProducts = size_t{1} << 27;  // of one call of BLAS, which cannot be interrupted
@@ -39,21 +39,21 @@ Part part(const float* g, size_t pitch, size_t rows, size_t from, size_t n, doub
 
 // c += the products over columns [from, to).
 template <class T>
-void addProducts(const GramJob& job, const T* g, const T* h, size_t from, size_t to, double* tiles, double* c, size_t pitch,
-                 const Monitor& monitor) {
+void addProducts(const GramJob& job, const T* g, const T* h, size_t from, size_t to, double* tiles, double* c,
+                 size_t pitch, const Monitor& monitor) {
   const size_t m = job.g.rows, n = job.h.rows, d = job.g.blocks.columns, step = depthOf(std::max(m, n));
   for (size_t j = from; j < to && !monitor.cancelled(); j += step) {
     const size_t width = std::min(step, to - j);
     const Part left = part(g, d, m, j, width, tiles);
     if (g == h) {
-      cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, static_cast<int>(m), static_cast<int>(width), 1, left.data,
-                  static_cast<int>(left.pitch), 1, c, static_cast<int>(pitch));
+      cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, static_cast<int>(m), static_cast<int>(width), 1,
+                  left.data, static_cast<int>(left.pitch), 1, c, static_cast<int>(pitch));
       continue;
     }
     const Part right = part(h, d, n, j, width, tiles + m * step);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(m), static_cast<int>(n), static_cast<int>(width),
-                1, left.data, static_cast<int>(left.pitch), right.data, static_cast<int>(right.pitch), 1, c,
-                static_cast<int>(pitch));
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(m), static_cast<int>(n),
+                static_cast<int>(width), 1, left.data, static_cast<int>(left.pitch), right.data,
+                static_cast<int>(right.pitch), 1, c, static_cast<int>(pitch));
   }
 }
 
@@ -69,8 +69,8 @@ void rowsForm(const GramJob& job, const T* g, const T* h, Team& team) {
     team.run(static_cast<uint32_t>((count + group - 1) / group), [&](uint32_t chunk, unsigned worker) {
       for (size_t b = chunk * group; b < std::min(count, (chunk + 1) * group); b++) {
         const size_t from = blocks.begin(b);
-        addProducts(job, g, h, from, from + blocks.width(b), tiles.data() + worker * tile, corner + b * matrix, job.order,
-                    team.monitor());
+        addProducts(job, g, h, from, from + blocks.width(b), tiles.data() + worker * tile,
+                    corner + b * matrix, job.order, team.monitor());
       }
     });
     return;
@@ -82,8 +82,8 @@ void rowsForm(const GramJob& job, const T* g, const T* h, Team& team) {
     const size_t from = blocks.begin(b), width = blocks.width(b);
     sums.clear();
     team.run(static_cast<uint32_t>(parts), [&](uint32_t p, unsigned worker) {
-      addProducts(job, g, h, from + width * p / parts, from + width * (p + size_t{1}) / parts, tiles.data() + worker * tile,
-                  sums.data() + p * m * n, n, team.monitor());
+      addProducts(job, g, h, from + width * p / parts, from + width * (p + size_t{1}) / parts,
+                  tiles.data() + worker * tile, sums.data() + p * m * n, n, team.monitor());
     });
     for (size_t p = 0; p < parts; p++) {
       for (size_t i = 0; i < m; i++) {
@@ -106,8 +106,9 @@ void columnsForm(const GramJob& job, const T* g, Team& team) {
       for (size_t i = 0; i < m && !team.monitor().cancelled(); i += step) {
         const size_t rows = std::min(step, m - i);
         const Part some = part(g + i * d, d, rows, from, width, tiles.data() + worker * tile);
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<int>(width), static_cast<int>(rows), 1, some.data,
-                    static_cast<int>(some.pitch), 1, job.out + b * matrix, static_cast<int>(job.order));
+        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<int>(width), static_cast<int>(rows), 1,
+                    some.data, static_cast<int>(some.pitch), 1, job.out + b * matrix,
+                    static_cast<int>(job.order));
       }
     }
   });
@@ -130,8 +131,8 @@ void checkGradients(const GramJob& job, const T* g) {
     const double value = static_cast<double>(g[at]);
     if (std::isfinite(value)) continue;
     const char* came = std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
-    throw Error("ERR_NOT_FINITE", "gradients[" + std::to_string(job.row + at / d) + "][" + std::to_string(at % d) +
-                                      "]: expected a finite number, got " + came);
+    throw Error("ERR_NOT_FINITE", "gradients[" + std::to_string(job.row + at / d) + "][" +
+                                      std::to_string(at % d) + "]: expected a finite number, got " + came);
   }
   throw Error("ERR_NOT_FINITE", "gradients: their squared norms overflow; rescale them");
 }

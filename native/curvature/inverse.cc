@@ -22,7 +22,8 @@ void read(const Numbers& x, size_t from, size_t n, double* out) {
 }
 void write(const Results& results, size_t from, size_t n, const double* values) {
   either(results, [&](auto* out) {
-    for (size_t j = 0; j < n; j++) out[from + j] = static_cast<std::remove_pointer_t<decltype(out)>>(values[j]);
+    for (size_t j = 0; j < n; j++)
+      out[from + j] = static_cast<std::remove_pointer_t<decltype(out)>>(values[j]);
   });
 }
 
@@ -45,7 +46,8 @@ struct Chunks {
 
 // p += G x over columns from `from`, by the team.
 template <class T>
-void projectWide(Team& team, const T* g, size_t m, size_t d, size_t from, size_t width, const Numbers& x, double* p) {
+void projectWide(Team& team, const T* g, size_t m, size_t d, size_t from, size_t width, const Numbers& x,
+                 double* p) {
   const Chunks chunks(width);
   Aligned<double> tiles(team.size() * kTile), parts(chunks.count * m);
   team.run(chunks.count, [&](uint32_t chunk, unsigned worker) {
@@ -62,7 +64,8 @@ void projectWide(Team& team, const T* g, size_t m, size_t d, size_t from, size_t
 
 // Hands finish(column, columns, sums) the sums G^T w of each tile, by the team.
 template <class T, class F>
-void gatherWide(Team& team, const T* g, size_t m, size_t d, size_t from, size_t width, const double* w, F&& finish) {
+void gatherWide(Team& team, const T* g, size_t m, size_t d, size_t from, size_t width, const double* w,
+                F&& finish) {
   const Chunks chunks(width);
   Aligned<double> tiles(team.size() * kTile);
   team.run(chunks.count, [&](uint32_t chunk, unsigned worker) {
@@ -105,12 +108,13 @@ void inverseByRows(const InverseJob& job, const T* g, Team& team) {
       p.clear();
       projectWide(team, g, m, d, blocks.begin(b), blocks.width(b), job.x, p.data());
       substitute(job.factors + b * m * m, m, m, p.data());
-      gatherWide(team, g, m, d, blocks.begin(b), blocks.width(b), p.data(), [&](size_t j, size_t n, double* sums) {
-        double x[kTile];
-        read(job.x, j, n, x);
-        finishWoodbury(x, sums, n, count, job.damping, sums);
-        write(job.out, j, n, sums);
-      });
+      gatherWide(team, g, m, d, blocks.begin(b), blocks.width(b), p.data(),
+                 [&](size_t j, size_t n, double* sums) {
+                   double x[kTile];
+                   read(job.x, j, n, x);
+                   finishWoodbury(x, sums, n, count, job.damping, sums);
+                   write(job.out, j, n, sums);
+                 });
     }
     return;
   }

@@ -5,8 +5,8 @@
 
 namespace extrema::curvature {
 
-// X <- scale M + numerator / (offset + slope s) y y^T for a symmetric n x n matrix X, in place, with M = keep X + identity I,
-// y = M v and s = v^T y. X stays symmetric to the last bit.
+// X <- scale M + numerator / (offset + slope s) y y^T for a symmetric n x n matrix X, in place, with M = keep
+// X + identity I, y = M v and s = v^T y. X stays symmetric to the last bit.
 struct RankOneJob {
   Results x;
   size_t n = 0;

@@ -4,7 +4,8 @@
 
 namespace extrema::curvature {
 
-// Passes over rows of either precision, `pitch` numbers apart, summed in double: products of two float32 are exact there.
+// Passes over rows of either precision, `pitch` numbers apart, summed in double: products of two float32 are
+// exact there.
 
 // p_i += row_i · x
 void dotRows(const double* rows, size_t pitch, size_t count, const double* x, size_t n, double* p);

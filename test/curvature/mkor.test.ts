@@ -12,7 +12,17 @@ import { fromData } from '../../lib/tensor/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { expectError } from '../helpers/errors.js'
 import { relativeError } from '../helpers/fisher.js'
-import { combined, identity, inner, inverse, product, type Rows, symmetricEigen, times, toRows } from '../helpers/matrices.js'
+import {
+  combined,
+  identity,
+  inner,
+  inverse,
+  product,
+  type Rows,
+  symmetricEigen,
+  times,
+  toRows,
+} from '../helpers/matrices.js'
 import { fill, randomNormal } from '../helpers/random.js'
 
 const [inputs, outputs] = [5, 3]
@@ -39,14 +49,25 @@ describe('curvature: mkor', () => {
 
     it('keeps the exact inverse of the moving average', () => {
       const n = 40
-      const optimizer = mkor({ base: sgd(), layers: [layer], interval: 1, storage: 'float64', stabilizer: false, backend })
+      const optimizer = mkor({
+        base: sgd(),
+        layers: [layer],
+        interval: 1,
+        storage: 'float64',
+        stabilizer: false,
+        backend,
+      })
       const w = new Float64Array(n * n)
       const g = fill(n * n, next)
       let average = identity(n)
       for (let t = 0; t < 500; t++) {
         const v = fill(n, next).map((value, j) => value * 10 ** (j / n))
         optimizer.step({ w }, { w: g }, [{ input: v, outputGradient: v }])
-        average = combined(average.map((row) => row.map((value) => 0.95 * value)), 0.05, outer(v))
+        average = combined(
+          average.map((row) => row.map((value) => 0.95 * value)),
+          0.05,
+          outer(v),
+        )
       }
       const [left, right] = factorsOf(optimizer)
       for (const x of [left, right]) {
@@ -58,23 +79,41 @@ describe('curvature: mkor', () => {
 
     it('has the printed formula and that of the package', () => {
       for (const [update, next] of [
-        ['printed', (x: Rows, v: Float64Array): Rows => {
-          const y = times(x, v)
-          const s = inner(v, y)
-          const factor = 0.2 / (0.8 ** 2 * (1 + 0.8 * 0.2 * s))
-          return combined(x.map((row) => row.map((value) => 0.8 * value)), factor, outer(y))
-        }],
-        ['package', (x: Rows, v: Float64Array): Rows => {
-          const mixed = combined(x.map((row) => row.map((value) => 0.95 * value)), 0.05, identity(x.length))
-          const y = times(mixed, v)
-          return combined(mixed, -1 / (1 + inner(v, y)), outer(y))
-        }],
+        [
+          'printed',
+          (x: Rows, v: Float64Array): Rows => {
+            const y = times(x, v)
+            const s = inner(v, y)
+            const factor = 0.2 / (0.8 ** 2 * (1 + 0.8 * 0.2 * s))
+            return combined(
+              x.map((row) => row.map((value) => 0.8 * value)),
+              factor,
+              outer(y),
+            )
+          },
+        ],
+        [
+          'package',
+          (x: Rows, v: Float64Array): Rows => {
+            const mixed = combined(
+              x.map((row) => row.map((value) => 0.95 * value)),
+              0.05,
+              identity(x.length),
+            )
+            const y = times(mixed, v)
+            return combined(mixed, -1 / (1 + inner(v, y)), outer(y))
+          },
+        ],
       ] as const) {
         const optimizer = make({ update, decay: 0.8 })
         let [left, right] = [identity(outputs), identity(inputs)]
         const stabilized = (x: Rows) =>
           Math.max(...x.flat().map(Math.abs)) > 2
-            ? combined(x.map((row) => row.map((value) => 0.9 * value)), 0.1, identity(x.length))
+            ? combined(
+                x.map((row) => row.map((value) => 0.9 * value)),
+                0.1,
+                identity(x.length),
+              )
             : x
         for (let t = 0; t < 6; t++) {
           const own = { input: vector(inputs), outputGradient: vector(outputs) }
@@ -86,7 +125,11 @@ describe('curvature: mkor', () => {
         expect(relativeError(l.flat(), left.flat()), update).to.be.at.most(1e-12)
         expect(relativeError(r.flat(), right.flat()), update).to.be.at.most(1e-12)
       }
-      expectError(() => make({ update: 'printed', stabilizer: false }), 'ERR_OPTION', /^update: expected a stabilizer for 'printed'/)
+      expectError(
+        () => make({ update: 'printed', stabilizer: false }),
+        'ERR_OPTION',
+        /^update: expected a stabilizer for 'printed'/,
+      )
     })
 
     it('is K-FAC where a batch is one sample, with biases and in both layouts', () => {
@@ -102,12 +145,24 @@ describe('curvature: mkor', () => {
           const a = vector(inputs)
           const g = vector(outputs)
           // The gradient of a sample: g aᵀ and g.
-          const rows = isInputsFirst ? Array.from(a, (x) => Array.from(g, (y) => x * y)) : Array.from(g, (y) => Array.from(a, (x) => x * y))
+          const rows = isInputsFirst
+            ? Array.from(a, (x) => Array.from(g, (y) => x * y))
+            : Array.from(g, (y) => Array.from(a, (x) => x * y))
           const before = [w.slice(), b.slice()]
-          optimizer.step({ w, b }, { w: Float64Array.from(rows.flat()), b: g.slice() }, [{ input: a, outputGradient: g }])
+          optimizer.step({ w, b }, { w: Float64Array.from(rows.flat()), b: g.slice() }, [
+            { input: a, outputGradient: g },
+          ])
           const folded = [...a, 1]
-          l = combined(l.map((row) => row.map((value) => 0.95 * value)), 0.05, outer(g))
-          r = combined(r.map((row) => row.map((value) => 0.95 * value)), 0.05, outer(folded))
+          l = combined(
+            l.map((row) => row.map((value) => 0.95 * value)),
+            0.05,
+            outer(g),
+          )
+          r = combined(
+            r.map((row) => row.map((value) => 0.95 * value)),
+            0.05,
+            outer(folded),
+          )
           const whole = Array.from(g, (y) => folded.map((x) => x * y))
           const direction = product(product(inverse(l).inverse, whole), inverse(r).inverse)
           const scale = Math.hypot(...whole.flat()) / Math.hypot(...direction.flat())
@@ -170,7 +225,12 @@ describe('curvature: mkor', () => {
       const gradient = vector(15)
       const w = params()
       optimizer.step(w, tree(gradient), [zeros])
-      expect(relativeError(w.w.data.map((value) => -value), gradient)).to.be.at.most(1e-14)
+      expect(
+        relativeError(
+          w.w.data.map((value) => -value),
+          gradient,
+        ),
+      ).to.be.at.most(1e-14)
     })
 
     it('with a decay of 1 leaves the factors, and clamps statistics', () => {
@@ -190,7 +250,13 @@ describe('curvature: mkor', () => {
 
     it('takes statistics every so many steps, of rank r one after the other', () => {
       const [one, two] = [statistics(), statistics()]
-      const both = { input: [Array.from(one.input as Float64Array), Array.from(two.input as Float64Array)], outputGradient: [Array.from(one.outputGradient as Float64Array), Array.from(two.outputGradient as Float64Array)] }
+      const both = {
+        input: [Array.from(one.input as Float64Array), Array.from(two.input as Float64Array)],
+        outputGradient: [
+          Array.from(one.outputGradient as Float64Array),
+          Array.from(two.outputGradient as Float64Array),
+        ],
+      }
       const twice = make()
       twice.step(params(), tree(vector(15)), [one])
       twice.step(params(), tree(vector(15)), [two])
@@ -214,9 +280,24 @@ describe('curvature: mkor', () => {
       const gradients = { w: vector(15), last: vector(4), c: vector(2) }
       const given = build()
       optimizer.step(given, gradients, [statistics(), null])
-      expect(relativeError(given.last, gradients.last.map((x) => -x))).to.equal(0)
-      expect(relativeError(given.c, gradients.c.map((x) => -x))).to.equal(0)
-      expect(relativeError(given.w, gradients.w.map((x) => -x))).to.be.above(0.01)
+      expect(
+        relativeError(
+          given.last,
+          gradients.last.map((x) => -x),
+        ),
+      ).to.equal(0)
+      expect(
+        relativeError(
+          given.c,
+          gradients.c.map((x) => -x),
+        ),
+      ).to.equal(0)
+      expect(
+        relativeError(
+          given.w,
+          gradients.w.map((x) => -x),
+        ),
+      ).to.be.above(0.01)
       optimizer.learningRate = 0.25
       expect(optimizer.learningRate).to.equal(0.25)
     })
@@ -228,7 +309,12 @@ describe('curvature: mkor', () => {
       const gradient = vector(15)
       large.step(w, tree(gradient), [statistics()])
       expect(events).to.deep.equal([{ type: 'first-order', layer: 'w', dimension: 5, step: 0 }])
-      expect(relativeError(w.w.data.map((x) => -x), gradient)).to.equal(0)
+      expect(
+        relativeError(
+          w.w.data.map((x) => -x),
+          gradient,
+        ),
+      ).to.equal(0)
       events.length = 0
       const optimizer = make({ maxBadSteps: 3, onEvent: (event) => events.push(event) })
       optimizer.step(params(), tree(gradient), [statistics()])
@@ -242,7 +328,11 @@ describe('curvature: mkor', () => {
         { type: 'skipped-statistics', layer: 'w', step: 2, inARow: 2 },
       ])
       const state = optimizer.state()
-      expectError(() => optimizer.step(params(), tree(gradient), [bad]), 'ERR_NOT_FINITE', /^statistics: .*3 refreshes in a row/)
+      expectError(
+        () => optimizer.step(params(), tree(gradient), [bad]),
+        'ERR_NOT_FINITE',
+        /^statistics: .*3 refreshes in a row/,
+      )
       expect(optimizer.state()).to.deep.equal(state)
       optimizer.step(params(), tree(gradient), [statistics()])
       expect(optimizer.state().header.badSteps).to.equal(0)
@@ -300,7 +390,10 @@ describe('curvature: mkor', () => {
       const rows = Array.from({ length: batch }, (_, n) => Array.from({ length: outputs }, (_, o) => slope(n, o)))
       const mean = Array.from({ length: outputs }, (_, o) => rows.reduce((sum, row) => sum + row[o], 0) / batch)
       const given = { data: x, shape: [batch, inputs] }
-      const ofMean = denseStatistics(given, rows.map((row) => row.map((value) => value / batch)))
+      const ofMean = denseStatistics(
+        given,
+        rows.map((row) => row.map((value) => value / batch)),
+      )
       const ofSum = denseStatistics(given, rows, { reduction: 'sum' })
       for (const { input, outputGradient } of [ofMean, ofSum]) {
         expect(relativeError(outputGradient, mean)).to.be.at.most(1e-12)
@@ -326,7 +419,9 @@ describe('curvature: mkor', () => {
               for (let a = 0; a < 3; a++) {
                 for (let b = 0; b < 3; b++) {
                   const [p, q] = [i * stride + a - padding, j * stride + b - padding]
-                  patch.push(p < 0 || q < 0 || p >= height || q >= width ? 0 : x[((s * c + k) * height + p) * width + q])
+                  patch.push(
+                    p < 0 || q < 0 || p >= height || q >= width ? 0 : x[((s * c + k) * height + p) * width + q],
+                  )
                 }
               }
             }
@@ -335,14 +430,31 @@ describe('curvature: mkor', () => {
           }
         }
       }
-      const batch = { inputs: x, shape: [n, c, height, width], outputGradients: g, filters, kernel: [3, 3], stride, padding } as const
+      const batch = {
+        inputs: x,
+        shape: [n, c, height, width],
+        outputGradients: g,
+        filters,
+        kernel: [3, 3],
+        stride,
+        padding,
+      } as const
       const { input, outputGradient } = convolutionStatistics(batch, { reduction: 'sum' })
       const expected = denseStatistics(patches, gradients, { reduction: 'sum' })
       expect(relativeError(input, expected.input)).to.be.at.most(1e-14)
       expect(relativeError(outputGradient, expected.outputGradient)).to.be.at.most(1e-14)
       const ofMean = convolutionStatistics(batch)
-      expect(relativeError(ofMean.outputGradient, outputGradient.map((value) => n * value))).to.be.at.most(1e-14)
-      expectError(() => convolutionStatistics({ ...batch, kernel: [9, 3] }), 'ERR_SHAPE', /^kernel: expected at most 7×6/)
+      expect(
+        relativeError(
+          ofMean.outputGradient,
+          outputGradient.map((value) => n * value),
+        ),
+      ).to.be.at.most(1e-14)
+      expectError(
+        () => convolutionStatistics({ ...batch, kernel: [9, 3] }),
+        'ERR_SHAPE',
+        /^kernel: expected at most 7×6/,
+      )
       expectError(() => convolutionStatistics({ ...batch, inputs: [1] }), 'ERR_SHAPE', /^inputs: expected 80 numbers/)
     })
 
@@ -359,9 +471,17 @@ describe('curvature: mkor', () => {
       const step = (given: unknown) => () => optimizer.step(params(), gradient, given as never)
       expectError(step(undefined), 'ERR_ORACLE', /^statistics: expected those of 1 layers at step 0, got undefined/)
       expectError(step([null]), 'ERR_ORACLE', /^statistics\[0\]: /)
-      expectError(step([{ input: vector(4), outputGradient: vector(3) }]), 'ERR_SHAPE', /^statistics\[0\]: .*got 4 inputs and 3 outputs/)
+      expectError(
+        step([{ input: vector(4), outputGradient: vector(3) }]),
+        'ERR_SHAPE',
+        /^statistics\[0\]: .*got 4 inputs and 3 outputs/,
+      )
       expectError(step([{ input: vector(5), outputGradient: vector(3), rank: 1 }]), 'ERR_OPTION', /unknown name 'rank'/)
-      expectError(() => optimizer.step([new Float64Array(1)], [new Float64Array(1)], []), 'ERR_SHAPE', /^params: expected a leaf 'w'/)
+      expectError(
+        () => optimizer.step([new Float64Array(1)], [new Float64Array(1)], []),
+        'ERR_SHAPE',
+        /^params: expected a leaf 'w'/,
+      )
       const nan = tree(vector(15))
       nan.w.data[4] = Number.NaN
       expectError(() => optimizer.step(params(), nan, [statistics()]), 'ERR_NOT_FINITE', /^gradients\.w\[4\]: /)

@@ -1,19 +1,22 @@
 import { expect } from 'chai'
-import { prune, pruneSync } from '../../lib/curvature/index.js'
 import type { FloatArray } from '../../lib/core/index.js'
+import { prune, pruneSync } from '../../lib/curvature/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { expectError, expectRejection, rejection } from '../helpers/errors.js'
 import { fisherMatrix, randomGradients, relativeError } from '../helpers/fisher.js'
 import { eliminate, inner, inverse, type Rows, times } from '../helpers/matrices.js'
-import { fill, randomNormal, shuffled, random } from '../helpers/random.js'
+import { fill, random, randomNormal, shuffled } from '../helpers/random.js'
 
 /** min ½ δᵀFδ where δ = -w at the dropped places, by its KKT system. */
 function constrainedMinimum(f: Rows, w: ArrayLike<number>, dropped: number[]): number[] {
   const n = f.length
   const system = f.map((row, i) => [...row, ...dropped.map((j) => (i === j ? 1 : 0))])
-  for (const j of dropped) system.push([...Array.from({ length: n }, (_, i) => (i === j ? 1 : 0)), ...dropped.map(() => 0)])
+  for (const j of dropped)
+    system.push([...Array.from({ length: n }, (_, i) => (i === j ? 1 : 0)), ...dropped.map(() => 0)])
   const right = [...new Array<number>(n).fill(0), ...dropped.map((j) => -w[j])]
-  return eliminate(system, right).slice(0, n).map((value, i) => value + w[i])
+  return eliminate(system, right)
+    .slice(0, n)
+    .map((value, i) => value + w[i])
 }
 
 describe('curvature: prune', () => {
@@ -59,11 +62,16 @@ describe('curvature: prune', () => {
       const solution = pruneSync(model, { damping, blockSize: block, backend, sparsity: 4 / d, recomputations: 1 })
       const dense = inverse(fisherMatrix(g, d, damping, block)).inverse
       const saliency = Array.from(w, (value, j) => value ** 2 / (2 * dense[j][j]))
-      const order = Array.from(saliency.keys()).sort((a, b) => saliency[a] - saliency[b]).slice(0, 4)
+      const order = Array.from(saliency.keys())
+        .sort((a, b) => saliency[a] - saliency[b])
+        .slice(0, 4)
       const t = Array.from(w, (value, j) => (order.includes(j) ? -value / dense[j][j] : 0))
       const expected = times(dense, t).map((change, j) => (order.includes(j) ? 0 : w[j] + change))
       expect(relativeError(solution.weights, expected)).to.be.at.most(1e-11)
-      expect(solution.rounds[0].saliency).to.be.closeTo(order.reduce((sum, j) => sum + saliency[j], 0), 1e-11)
+      expect(solution.rounds[0].saliency).to.be.closeTo(
+        order.reduce((sum, j) => sum + saliency[j], 0),
+        1e-11,
+      )
     })
 
     it('goes down geometrically, with fresh gradients of what is left', async () => {
@@ -84,7 +92,13 @@ describe('curvature: prune', () => {
       const progress: number[] = []
       const solution = await prune(
         { weights: values, gradients, kept: start },
-        { sparsity: 0.9, recomputations: 4, blockSize: 16, backend, onProgress: ({ iteration }) => progress.push(iteration) },
+        {
+          sparsity: 0.9,
+          recomputations: 4,
+          blockSize: 16,
+          backend,
+          onProgress: ({ iteration }) => progress.push(iteration),
+        },
       )
       const shares = [48, ...solution.rounds.map((round) => round.kept)]
       const first = 48 / n
@@ -107,7 +121,10 @@ describe('curvature: prune', () => {
       // With gradients of zeros ρ is half of w² times the damping.
       const n = 500
       const sizes = shuffled(n, random(4)).map((k) => 1 + Math.floor(k / 3))
-      const zeros = { weights: Float64Array.from(sizes), gradients: () => ({ data: new Float64Array(n), shape: [1, n] }) }
+      const zeros = {
+        weights: Float64Array.from(sizes),
+        gradients: () => ({ data: new Float64Array(n), shape: [1, n] }),
+      }
       const { kept } = pruneSync(zeros, { sparsity: 0.4, recomputations: 1, backend })
       const order = Array.from({ length: n }, (_, j) => j).sort((a, b) => sizes[a] - sizes[b] || a - b)
       const dropped = order.slice(0, 200).sort((a, b) => a - b)
@@ -115,26 +132,49 @@ describe('curvature: prune', () => {
     })
 
     it('refuses what it cannot use', async () => {
-      const bad = (options: object, code: Parameters<typeof expectError>[1], message: RegExp, given: object = model) => {
+      const bad = (
+        options: object,
+        code: Parameters<typeof expectError>[1],
+        message: RegExp,
+        given: object = model,
+      ) => {
         expectError(() => pruneSync(given as never, { sparsity: 0.5, backend, ...options }), code, message)
         return expectRejection(prune(given as never, { sparsity: 0.5, backend, ...options }), code, message)
       }
-      for (const sparsity of [1, -0.1, Number.NaN, undefined]) await bad({ sparsity }, 'ERR_OPTION', /^sparsity: expected a number in \[0, 1\)/)
+      for (const sparsity of [1, -0.1, Number.NaN, undefined])
+        await bad({ sparsity }, 'ERR_OPTION', /^sparsity: expected a number in \[0, 1\)/)
       await bad({ sparsity: 0.99 }, 'ERR_OPTION', /^sparsity: expected one that keeps some of 14 weights/)
       await bad({ recomputations: 0 }, 'ERR_OPTION', /^recomputations: /)
       await bad({ damping: 0 }, 'ERR_NOT_POSITIVE', /^damping: /)
       await bad({}, 'ERR_SHAPE', /^weights: /, { ...model, weights: [1, 2] })
       await bad({}, 'ERR_NOT_FINITE', /^weights\[0\]: /, { ...model, weights: Float64Array.of(Number.NaN, 1) })
       await bad({}, 'ERR_ORACLE', /^gradients: expected a function/, { weights: w, gradients: g })
-      await bad({}, 'ERR_ORACLE', /^gradients: expected rows of 14 numbers, got 1×2/, { weights: w, gradients: () => [[1, 2]] })
+      await bad({}, 'ERR_ORACLE', /^gradients: expected rows of 14 numbers, got 1×2/, {
+        weights: w,
+        gradients: () => [[1, 2]],
+      })
       await bad({}, 'ERR_SHAPE', /^kept: /, { ...model, kept: [1] })
-      await bad({}, 'ERR_OPTION', /^kept\[1\]: /, { ...model, kept: Array.from(w, (_, j) => j) })
-      await bad({ sparsity: 0.2 }, 'ERR_OPTION', /^sparsity: expected at least the 0\.5 of the mask/, { ...model, kept: Array.from(w, (_, j) => j % 2) })
+      await bad({}, 'ERR_OPTION', /^kept\[1\]: /, { ...model, kept: Array.from(w, (_, j) => 2 * j) })
+      await bad({ sparsity: 0.2 }, 'ERR_OPTION', /^sparsity: expected at least the 0\.5 of the mask/, {
+        ...model,
+        kept: Array.from(w, (_, j) => j % 2),
+      })
       const nan = g.slice()
       nan[d + 3] = Number.NaN
-      await bad({}, 'ERR_NOT_FINITE', /^gradients\[1\]\[3\]: /, { weights: w, gradients: () => ({ data: nan, shape: [m, d] }) })
-      const large = { weights: new Float64Array(4100).fill(1), gradients: () => ({ data: new Float64Array(4100), shape: [1, 4100] }) }
-      await bad({ joint: true, recomputations: 1 }, 'ERR_OPTION', /^joint: expected at most 2000 weights at once, got 2050/, large)
+      await bad({}, 'ERR_NOT_FINITE', /^gradients\[1\]\[3\]: /, {
+        weights: w,
+        gradients: () => ({ data: nan, shape: [m, d] }),
+      })
+      const large = {
+        weights: new Float64Array(4100).fill(1),
+        gradients: () => ({ data: new Float64Array(4100), shape: [1, 4100] }),
+      }
+      await bad(
+        { joint: true, recomputations: 1 },
+        'ERR_OPTION',
+        /^joint: expected at most 2000 weights at once, got 2050/,
+        large,
+      )
       const failing = { weights: w, gradients: async () => Promise.reject(new Error('lost')) }
       expect(await rejection(prune(failing, { sparsity: 0.5, backend }))).to.have.property('message', 'lost')
       expectError(() => pruneSync(failing, { sparsity: 0.5, backend }), 'ERR_ORACLE', /Sync form/)

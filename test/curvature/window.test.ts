@@ -110,13 +110,21 @@ describe('curvature: mfacWindow', () => {
       window.pushSync([1, 2, 3])
       const before = window.save()
       expectError(() => window.pushSync([1, Number.NaN, 0]), 'ERR_NOT_FINITE', /^gradient\[1\]: /)
-      expectError(() => window.pushSync([1, 1e39, 0]), 'ERR_NOT_FINITE', /^gradient\[1\]: expected a finite number in float32/)
+      expectError(
+        () => window.pushSync([1, 1e39, 0]),
+        'ERR_NOT_FINITE',
+        /^gradient\[1\]: expected a finite number in float32/,
+      )
       await expectRejection(window.push([1]), 'ERR_SHAPE', 'gradient: expected 3 numbers, got 1')
       const aborted = window.push([4, 5, 6], { signal: AbortSignal.abort(new Error('no')) })
       expect(await rejection(aborted)).to.have.property('message', 'no')
       expect(window.save()).to.deep.equal(before)
       const wide = mfacWindow({ capacity: 2, dimension: 1, precision: 'float64', backend })
-      expectError(() => wide.pushSync([1e150]), 'ERR_NOT_FINITE', /at most 1e300 times the damping, got 1\.00e\+305 times/)
+      expectError(
+        () => wide.pushSync([1e150]),
+        'ERR_NOT_FINITE',
+        /at most 1e300 times the damping, got 1\.00e\+305 times/,
+      )
       expect(wide.pushes).to.equal(0)
     })
 
@@ -134,7 +142,11 @@ describe('curvature: mfacWindow', () => {
       expectError(() => window.restore({ ...state, capacity: 3 }), 'ERR_OPTION', 'state.capacity: expected 2, got 3')
       expectError(() => window.restore({ ...state, gram: new Float64Array(3) }), 'ERR_SHAPE', /^state\.gram: /)
       const gradients = new Float64Array(6)
-      expectError(() => window.restore({ ...state, gradients }), 'ERR_SHAPE', /^state\.gradients: expected a Float32Array/)
+      expectError(
+        () => window.restore({ ...state, gradients }),
+        'ERR_SHAPE',
+        /^state\.gradients: expected a Float32Array/,
+      )
       expectError(() => window.restore({ ...state, pushes: -1 }), 'ERR_OPTION', /^state\.pushes: /)
     })
   })

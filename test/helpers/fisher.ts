@@ -1,6 +1,6 @@
 import type { FloatArray } from '../../lib/core/index.js'
-import { fill, randomNormal } from './random.js'
 import { combined, identity, inverse, product, type Rows, toRows, transpose } from './matrices.js'
+import { fill, randomNormal } from './random.js'
 
 /** m × d normal numbers. */
 export function randomGradients(m: number, d: number, seed: number): Float64Array {

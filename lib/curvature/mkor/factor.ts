@@ -78,8 +78,7 @@ export class InverseFactor {
     const job = { x, n, v, threads, report: new Float64Array(rankOneReportLength), ...formula(update, gamma, blend) }
     kernels(backend).curvature.rankOne.runSync(job, noControl)
     const { report } = job
-    const isSound =
-      report[rankOneField.denominator] > 0 && report[rankOneField.largest] <= mostEntry[settings.storage]
+    const isSound = report[rankOneField.denominator] > 0 && report[rankOneField.largest] <= mostEntry[settings.storage]
     if (isSound) this.store(x, report[rankOneField.largest])
     else this.reset()
     return isSound

@@ -88,8 +88,8 @@ export function readMeans(name: string, given: LayerStatistics | null | undefine
       `${name}: expected as many vectors of inputs as of gradients, got ${inputs.length} and ${outputs.length}`,
     )
   }
-  const isFinite = [...inputs, ...outputs].every((vector) => vector.every(Number.isFinite))
-  return { inputs, outputs, isFinite }
+  const areFinite = [...inputs, ...outputs].every((vector) => vector.every(Number.isFinite))
+  return { inputs, outputs, isFinite: areFinite }
 }
 
 function vectors(name: string, given: VectorLike | MatrixLike): FloatArray[] {

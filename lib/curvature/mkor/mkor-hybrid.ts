@@ -159,14 +159,21 @@ class MkorHybrid implements MkorHybridOptimizer {
     const time = this.now()
     const passed = this.clock === null ? 0 : time - this.clock
     const mean = watch.mean === null ? loss : smoothing * watch.mean + (1 - smoothing) * loss
-    const next = { ...watch, mean, opening: watch.opening ?? mean, steps: watch.steps + 1, elapsed: watch.elapsed + passed }
+    const next = {
+      ...watch,
+      mean,
+      opening: watch.opening ?? mean,
+      steps: watch.steps + 1,
+      elapsed: watch.elapsed + passed,
+    }
     this.clock = time
     if (next.steps <= this.window) {
       this.watch = next
       return false
     }
-    const seconds = Math.max(next.elapsed, Number.MIN_VALUE) / 1000
-    const rate = (next.opening - mean) / (Math.abs(next.opening) * seconds || 1)
+    // A clock may be too coarse for a window.
+    const seconds = Math.max(next.elapsed, 1e-3) / 1000
+    const rate = next.opening === 0 ? 0 : (next.opening - mean) / (Math.abs(next.opening) * seconds)
     const fresh = { ...next, opening: mean, steps: 1, elapsed: 0 }
     return watch.phase === 'probe' ? this.judge(params, fresh, rate) : this.consider(params, gradients, fresh, rate)
   }

@@ -214,7 +214,9 @@ export class Mkor implements MkorOptimizer {
       this.onEvent(event)
     } else if (event.type === 'first-order') {
       const { layer, dimension } = event
-      process.emitWarning(`mkor: ${layer} stays with the base optimizer: ${dimension} is more than maxDim ${this.maxDim}`)
+      process.emitWarning(
+        `mkor: ${layer} stays with the base optimizer: ${dimension} is more than maxDim ${this.maxDim}`,
+      )
     }
   }
 
@@ -332,7 +334,15 @@ export class Mkor implements MkorOptimizer {
       return own == null ? null : [own.outputs, own.inputs]
     })
     const own = this.factors.flatMap((layer) => (layer === null ? [] : [layer.left.save(), layer.right.save()]))
-    const header = { method: 'mkor', steps: this.taken, leaves, slots, base: base.header, factors, badSteps: this.badSteps }
+    const header = {
+      method: 'mkor',
+      steps: this.taken,
+      leaves,
+      slots,
+      base: base.header,
+      factors,
+      badSteps: this.badSteps,
+    }
     return { header, arrays: [...own, ...base.arrays] }
   }
 
@@ -350,7 +360,8 @@ export class Mkor implements MkorOptimizer {
     let at = 0
     const take = (n: number): FloatArray => {
       const array = arrays[at++]
-      const isRight = this.settings.storage === 'float64' ? array instanceof Float64Array : array instanceof Float32Array
+      const isRight =
+        this.settings.storage === 'float64' ? array instanceof Float64Array : array instanceof Float32Array
       if (isRight && array.length === n * n) return checkFinite('state.arrays', array)
       const came = ArrayBuffer.isView(array) ? `${array.length} of another storage` : describe(array)
       throw new ExtremaError('ERR_SHAPE', `state.arrays[${at - 1}]: expected ${n * n} numbers of a factor, got ${came}`)
@@ -409,7 +420,10 @@ function readFormula(options: MkorOptions): Omit<FactorSettings, 'backend' | 'th
     return { decay, update, storage, stabilizer: null }
   }
   if (typeof stabilizer !== 'object' || stabilizer === null) {
-    throw new ExtremaError('ERR_OPTION', `stabilizer: expected false or { threshold, weight }, got ${describe(stabilizer)}`)
+    throw new ExtremaError(
+      'ERR_OPTION',
+      `stabilizer: expected false or { threshold, weight }, got ${describe(stabilizer)}`,
+    )
   }
   checkNames('stabilizer', stabilizer, stabilizerNames)
   const threshold = positive('stabilizer.threshold', stabilizer.threshold, 2)

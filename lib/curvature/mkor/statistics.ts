@@ -1,4 +1,11 @@
-import { type FloatArray, type MatrixLike, shapeText, toDenseMatrix, toVector, type VectorLike } from '../../core/arrays.js'
+import {
+  type FloatArray,
+  type MatrixLike,
+  shapeText,
+  toDenseMatrix,
+  toVector,
+  type VectorLike,
+} from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { checkNames, describe, oneOf, whole } from '../../core/options.js'
 import type { LayerStatistics } from './layer.js'

@@ -79,7 +79,14 @@ export function* gatherPart(
 }
 
 /** p[pt…] <- (L Lᵀ)⁻¹ p for a lower factor of rows `pitch` numbers apart. */
-export function substitute(factor: Float64Array, at: number, n: number, pitch: number, p: Float64Array, pt: number): void {
+export function substitute(
+  factor: Float64Array,
+  at: number,
+  n: number,
+  pitch: number,
+  p: Float64Array,
+  pt: number,
+): void {
   for (let i = 0; i < n; i++) {
     p[pt + i] = (p[pt + i] - dotAt(factor, at + i * pitch, p, pt, i)) / factor[at + i * pitch + i]
   }
