@@ -20,7 +20,7 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
     },
     Adam: { rates: [3e-4, 1e-3, 3e-3, 1e-2], make: (learningRate) => adam({ learningRate }) },
     'M-FAC, m = 128': {
-      rates: [1e-4, 3e-4, 1e-3, 3e-3],
+      rates: [1e-3, 3e-3, 1e-2, 3e-2],
       make: (learningRate) => mfacOptimizer({ learningRate, capacity: 128, damping: 1e-3, threads }),
     },
   }

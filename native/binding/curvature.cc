@@ -32,12 +32,20 @@ Results results(const Napi::Value& value) {
   return {const_cast<double*>(given.as64), const_cast<float*>(given.as32)};
 }
 
+template <class T>
+void askHuge(const T* numbers, size_t count) {
+  preferHugePages(const_cast<T*>(numbers), count * sizeof(T));
+}
+
 Gradients gradients(const Napi::Value& value, Parameters& parameters) {
   Gradients g;
   g.data = numbers(value);
   g.rows = parameters.size();
   g.blocks.columns = parameters.size();
   g.blocks.size = parameters.size();
+  // Rows of a window are asked for before anything is written to them.
+  if (g.data.as64 != nullptr) askHuge(g.data.as64, g.rows * g.blocks.columns);
+  if (g.data.as32 != nullptr) askHuge(g.data.as32, g.rows * g.blocks.columns);
   return g;
 }
 

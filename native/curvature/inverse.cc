@@ -14,7 +14,10 @@ namespace extrema::curvature {
 namespace {
 
 constexpr size_t kWide = size_t{1} << 14;  // columns of a block that is worth several threads
-constexpr size_t kTile = 4096;             // columns whose numbers stay in the cache while all rows pass by
+// Columns whose sums stay in the second cache while all rows pass by: rows are read in stretches of that
+// length.
+constexpr size_t kTile = size_t{1} << 14;
+constexpr size_t kStretch = 512;
 constexpr size_t kMostChunks = 64;
 
 void read(const Numbers& x, size_t from, size_t n, double* out) {
@@ -110,9 +113,12 @@ void inverseByRows(const InverseJob& job, const T* g, Team& team) {
       substitute(job.factors + b * m * m, m, m, p.data());
       gatherWide(team, g, m, d, blocks.begin(b), blocks.width(b), p.data(),
                  [&](size_t j, size_t n, double* sums) {
-                   double x[kTile];
-                   read(job.x, j, n, x);
-                   finishWoodbury(x, sums, n, count, job.damping, sums);
+                   double x[kStretch];
+                   for (size_t k = 0; k < n; k += kStretch) {
+                     const size_t some = std::min(kStretch, n - k);
+                     read(job.x, j + k, some, x);
+                     finishWoodbury(x, sums + k, some, count, job.damping, sums + k);
+                   }
                    write(job.out, j, n, sums);
                  });
     }

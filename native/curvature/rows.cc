@@ -6,6 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "curvature/rows.cc"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
@@ -28,6 +29,14 @@ HWY_INLINE void Narrow(Wide v, float* p) {
   hn::StoreU(hn::DemoteTo(narrow, v), narrow, p);
 }
 
+// What the processor's own prefetching loses at the borders of pages.
+template <class T>
+constexpr size_t kLine = 64 / sizeof(T);
+template <class T>
+HWY_INLINE void Ahead(const T* p) {
+  hwy::Prefetch(p + 12 * kLine<T>);
+}
+
 // Four rows share what is read of x.
 template <class T>
 HWY_INLINE void FourDots(const T* g, size_t pitch, const double* x, size_t n, double* p) {
@@ -37,6 +46,10 @@ HWY_INLINE void FourDots(const T* g, size_t pitch, const double* x, size_t n, do
   Wide a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
   size_t j = 0;
   for (; j + 2 * N <= n; j += 2 * N) {
+    Ahead(g0 + j);
+    Ahead(g1 + j);
+    Ahead(g2 + j);
+    Ahead(g3 + j);
     const Wide x0 = hn::LoadU(d, x + j), x1 = hn::LoadU(d, x + j + N);
     a0 = hn::MulAdd(Widen(g0 + j), x0, a0);
     a1 = hn::MulAdd(Widen(g1 + j), x0, a1);
@@ -85,33 +98,49 @@ HWY_INLINE void Dots(const T* g, size_t pitch, size_t count, const double* x, si
   for (; i < count; i++) p[i] += OneDot(g + i * pitch, x, n);
 }
 
-// K rows share one pass over the sum.
-template <int K, class T>
-HWY_INLINE void AddSome(const T* g, size_t pitch, const double* w, size_t n, double* sum) {
+// Eight rows share one pass over the sum.
+template <class T>
+HWY_INLINE void AddEight(const T* g, size_t pitch, const double* w, size_t n, double* sum) {
   const Tag d;
   const size_t N = hn::Lanes(d);
+  const Wide w0 = hn::Set(d, w[0]), w1 = hn::Set(d, w[1]), w2 = hn::Set(d, w[2]), w3 = hn::Set(d, w[3]);
+  const Wide w4 = hn::Set(d, w[4]), w5 = hn::Set(d, w[5]), w6 = hn::Set(d, w[6]), w7 = hn::Set(d, w[7]);
+  const T *g1 = g + pitch, *g2 = g1 + pitch, *g3 = g2 + pitch, *g4 = g3 + pitch, *g5 = g4 + pitch;
+  const T *g6 = g5 + pitch, *g7 = g6 + pitch;
   size_t j = 0;
   for (; j + N <= n; j += N) {
-    Wide even = hn::LoadU(d, sum + j), odd = hn::Zero(d);
-    for (int k = 0; k < K; k += 2) {
-      even = hn::MulAdd(hn::Set(d, w[k]), Widen(g + static_cast<size_t>(k) * pitch + j), even);
-      if (k + 1 < K)
-        odd = hn::MulAdd(hn::Set(d, w[k + 1]), Widen(g + static_cast<size_t>(k + 1) * pitch + j), odd);
+    if (j % kLine<T> == 0) {
+      for (const T* row : {g, g1, g2, g3, g4, g5, g6, g7}) Ahead(row + j);
     }
+    Wide even = hn::MulAdd(w0, Widen(g + j), hn::LoadU(d, sum + j)), odd = hn::Mul(w1, Widen(g1 + j));
+    even = hn::MulAdd(w2, Widen(g2 + j), even);
+    odd = hn::MulAdd(w3, Widen(g3 + j), odd);
+    even = hn::MulAdd(w4, Widen(g4 + j), even);
+    odd = hn::MulAdd(w5, Widen(g5 + j), odd);
+    even = hn::MulAdd(w6, Widen(g6 + j), even);
+    odd = hn::MulAdd(w7, Widen(g7 + j), odd);
     hn::StoreU(hn::Add(even, odd), d, sum + j);
   }
   for (; j < n; j++) {
-    double total = 0;
-    for (int k = 0; k < K; k++) total += w[k] * static_cast<double>(g[static_cast<size_t>(k) * pitch + j]);
-    sum[j] += total;
+    for (size_t k = 0; k < 8; k++) sum[j] += w[k] * static_cast<double>(g[k * pitch + j]);
   }
+}
+
+template <class T>
+HWY_INLINE void AddOne(const T* g, double w, size_t n, double* sum) {
+  const Tag d;
+  const size_t N = hn::Lanes(d);
+  const Wide weight = hn::Set(d, w);
+  size_t j = 0;
+  for (; j + N <= n; j += N) hn::StoreU(hn::MulAdd(weight, Widen(g + j), hn::LoadU(d, sum + j)), d, sum + j);
+  for (; j < n; j++) sum[j] += w * static_cast<double>(g[j]);
 }
 
 template <class T>
 HWY_INLINE void Sums(const T* g, size_t pitch, size_t count, const double* w, size_t n, double* sum) {
   size_t i = 0;
-  for (; i + 8 <= count; i += 8) AddSome<8>(g + i * pitch, pitch, w + i, n, sum);
-  for (; i < count; i++) AddSome<1>(g + i * pitch, pitch, w + i, n, sum);
+  for (; i + 8 <= count; i += 8) AddEight(g + i * pitch, pitch, w + i, n, sum);
+  for (; i < count; i++) AddOne(g + i * pitch, w[i], n, sum);
 }
 
 template <class T>
