@@ -140,9 +140,9 @@ void kernelSweep(Team& team, std::vector<Aligned<T>>& columns, KernelSweep<T>& s
 template <class T>
 double streamRead(Team& team, const T* data, size_t n, size_t m, int repetitions);
 
-// Nanoseconds of exp2 and a fused multiplication and addition, per entry and thread, over numbers in the
-// first-level cache: no sweep over points can be faster.
+// Nanoseconds of exp2 and 1 + products fused multiplications and additions, per entry and thread, over
+// numbers in the first-level cache: no sweep over points of `products` coordinates can be faster.
 template <class T>
-double exponentialLimit(Team& team, int repetitions);
+double exponentialLimit(Team& team, int repetitions, size_t products);
 
 }  // namespace extrema::transport
