@@ -125,7 +125,8 @@ export function relaxedOptimum(dense: Dense, asked: Relaxed): { plan: Float64Arr
     const moved = (alpha: number) => plan.map((p, k) => p - alpha * step[k])
     let alpha = 1
     // Near the optimum the gain is below the rounding of the objective, and the full step right.
-    const lower = (next: Float64Array) => decrease < 1e-9 || objective(next, dense, asked) <= value - 1e-4 * alpha * decrease
+    const lower = (next: Float64Array) =>
+      decrease < 1e-9 || objective(next, dense, asked) <= value - 1e-4 * alpha * decrease
     while (alpha > 1e-9 && !(moved(alpha).every((p) => p > 0) && lower(moved(alpha)))) alpha /= 2
     plan = moved(alpha)
   }

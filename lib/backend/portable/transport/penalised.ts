@@ -41,7 +41,7 @@ export function* penalised(context: Context, job: UnbalancedJob): Work<void> {
   report.value = sum(rowCost)
   const mass = sum(rowSum)
   const reference = productReference ? context.mass * sum(problem.b) : 0
-  const terms = valueOf(a, f) + valueOf(b, g)
+  const terms = valueOfSide(a, f) + valueOfSide(b, g)
   const dualValue = terms - settings.epsilon * (mass - reference)
   const gap = sum(f.map((F, i) => a.gap(i, F, rowSum[i]))) + sum(g.map((G, j) => b.gap(j, G, columnSum[j])))
   report.regularizedValue = dualValue + gap
@@ -67,7 +67,7 @@ function missedOf(side: Penalty, potential: Float64Array, total: Float64Array): 
   return sum(total.map((x, i) => (side.leftOut(i) ? 0 : side.missed(i, potential[i], x))))
 }
 
-function valueOf(side: Penalty, potential: Float64Array): number {
+function valueOfSide(side: Penalty, potential: Float64Array): number {
   return sum(potential.map((F, i) => side.value(i, F)))
 }
 
