@@ -11,6 +11,9 @@ export async function jaxConvNet(
   labels: Int32Array,
   repetitions: number,
 ): Promise<{ step: number; losses: number[] }> {
+  // It asks for a class that Node 20 does not have yet, to tell what came from it.
+  const world = globalThis as { Float16Array?: unknown }
+  world.Float16Array ??= class {}
   await init('wasm')
   defaultDevice('wasm')
   const theirs = ({ data, shape, dtype }: Tensor): Theirs =>
@@ -18,7 +21,10 @@ export async function jaxConvNet(
   const [batch, , side] = x.shape
   const images = theirs(x)
   const classes = params[5].size
-  const targets = theirs(x).mul(0).sum().add(nn.oneHot(np.array(labels), classes))
+  const targets = theirs(x)
+    .mul(0)
+    .sum()
+    .add(nn.oneHot(np.array(labels), classes))
   const pool = (y: Theirs): Theirs => {
     const [b, c, h, w] = y.shape
     return np.max(y.reshape([b, c, h / 2, 2, w / 2, 2]), [3, 5])

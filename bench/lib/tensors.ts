@@ -1,3 +1,4 @@
+import { backend } from '../../lib/index.js'
 import { type DType, type Tensor, tensor } from '../../lib/tensor/index.js'
 
 /** Numbers by a formula that the peers know too. */
@@ -14,4 +15,9 @@ export function timed(task: () => unknown, count: number): () => number {
     for (let k = 0; k < count; k++) task()
     return (performance.now() - start) / count
   }
+}
+
+/** What a step may take, in milliseconds: the figure is for AVX-512, and twice that otherwise. */
+export function stepLimit(avx512: number): number {
+  return backend().simd === 'avx512' ? avx512 : 2 * avx512
 }

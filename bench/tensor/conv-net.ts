@@ -20,7 +20,7 @@ import type { Context, Report } from '../lib/benchmark.js'
 import { jaxConvNet } from '../lib/jax-conv-net.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
-import { numbers, timed } from '../lib/tensors.js'
+import { numbers, stepLimit, timed } from '../lib/tensors.js'
 import { medianOf } from '../lib/timing.js'
 import { askTorch } from '../lib/torch.js'
 
@@ -90,16 +90,27 @@ export async function run({ quick, log }: Context): Promise<Report> {
     const request = { dtype, batch, side, channels, classes, steps, repetitions }
     const peer = askTorch<{ step: number; losses: number[] }>('torch_conv_net.py', request, 1)
     const jax = await jaxConvNet(initial(dtype), x, labels, quick ? 1 : 3)
-    for (const [name, expected] of [
-      ['PyTorch', peer.losses],
-      ['jax-js', jax.losses],
+    // The exponentials and logarithms of jax-js are good to five digits, in float64 too.
+    for (const [name, expected, tolerance] of [
+      ['PyTorch', peer.losses, dtype === 'float64' ? 1e-9 : 1e-3],
+      ['jax-js', jax.losses, dtype === 'float64' ? 1e-4 : 1e-3],
     ] as const) {
       const gap = Math.max(...expected.map((loss, i) => Math.abs(losses[i] - loss) / loss))
-      if (!(gap < (dtype === 'float64' ? 1e-9 : 1e-3))) throw new Error(`the losses differ from ${name}'s by ${gap}`)
+      if (!(gap < tolerance)) throw new Error(`the losses differ from ${name}'s by ${gap}`)
     }
-    rows.push([dtype, ours, peer.step, peer.step / ours, jax.step, jax.step / ours, only, product / only, portable / ours])
+    rows.push([
+      dtype,
+      ours,
+      peer.step,
+      peer.step / ours,
+      jax.step,
+      jax.step / ours,
+      only,
+      product / only,
+      portable / ours,
+    ])
     targets.push(
-      atMost(`${dtype}: training step`, ours, limit, ' ms'),
+      atMost(`${dtype}: training step`, ours, stepLimit(limit), ' ms'),
       atLeast(`${dtype}: speed against PyTorch`, peer.step / ours, 1, '×'),
       atLeast(`${dtype}: speed against jax-js`, jax.step / ours, 5, '×'),
       atMost(`${dtype}: Hessian product over gradient`, product / only, 4, '×'),
@@ -111,7 +122,7 @@ export async function run({ quick, log }: Context): Promise<Report> {
     tables: [
       {
         title: `Convolutional net ${side}×${side}×1, batch ${batch}, milliseconds`,
-        note: `3×3 filters for ${channels[1]}, ReLU, pool 2, 3×3 filters for ${channels[2]}, ReLU, pool 2, dense ${classes}. One thread for us and PyTorch; the first losses of all agree. A step is forward, backward and plain gradient descent. Targets are those for AVX-512.`,
+        note: `3×3 filters for ${channels[1]}, ReLU, pool 2, 3×3 filters for ${channels[2]}, ReLU, pool 2, dense ${classes}. One thread for us and PyTorch; the first losses of all agree. A step is forward, backward and plain gradient descent.`,
         columns: [...columns, 'portable / native'],
         rows,
       },

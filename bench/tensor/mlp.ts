@@ -16,8 +16,8 @@ import {
 import type { Context, Report } from '../lib/benchmark.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
+import { numbers, stepLimit, timed } from '../lib/tensors.js'
 import { medianOf } from '../lib/timing.js'
-import { numbers, timed } from '../lib/tensors.js'
 import { askTorch } from '../lib/torch.js'
 
 export const description =
@@ -94,7 +94,7 @@ export async function run({ quick, log }: Context): Promise<Report> {
     if (!(gap < (dtype === 'float64' ? 1e-9 : 1e-3))) throw new Error(`the losses differ from PyTorch's by ${gap}`)
     rows.push([dtype, ours, peer.step, peer.step / ours, only, product / only, portable / ours])
     targets.push(
-      atMost(`${dtype}: training step`, ours, limit, ' ms'),
+      atMost(`${dtype}: training step`, ours, stepLimit(limit), ' ms'),
       atLeast(`${dtype}: speed against PyTorch`, peer.step / ours, 1, '×'),
       atMost(`${dtype}: Hessian product over gradient`, product / only, 4, '×'),
       atMost(`${dtype}: portable over native`, portable / ours, 60, '×'),

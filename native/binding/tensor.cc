@@ -205,7 +205,8 @@ napi_value convolution(napi_env env, napi_callback_info info) {
 napi_value maxPool(napi_env env, napi_callback_info info) {
   const Arguments<4> a(env, info);
   const Array out = a.array(0), places = a.array(1), x = a.array(2);
-  forType(out, [&](auto* o) { tensor::maxPool(o, static_cast<int32_t*>(places.data), as(x, o), a.whole(3)); });
+  forType(out,
+          [&](auto* o) { tensor::maxPool(o, static_cast<int32_t*>(places.data), as(x, o), a.whole(3)); });
   return nullptr;
 }
 

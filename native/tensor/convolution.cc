@@ -82,7 +82,8 @@ HWY_INLINE void AddScaled(T* to, const T* from, T scale, size_t n) {
   ours::StoreN(sum, d, to + i, n - i);
 }
 
-// What the places from `begin` to below `end` see of one image: a row for each channel and tap, `width` apart.
+// What the places from `begin` to below `end` see of one image: a row for each channel and tap, `width`
+// apart.
 template <class T>
 HWY_INLINE void Patches(T* columns, size_t width, const T* x, const Window& w, size_t begin, size_t end) {
   const size_t taps = w.taps(), inputs = w.inputs();
@@ -300,8 +301,8 @@ HWY_INLINE void Forward(T* y, const T* x, const T* weights, const Window& w, T* 
     const int n = static_cast<int>(chunk.width()), k = static_cast<int>(chunk.depth());
     const Rows<const T> seen = PatchesOf(chunk, x);
     const Rows<T> out = Gathered(chunk, y);
-    gemm(CblasNoTrans, CblasNoTrans, m, n, k, weights + chunk.startW(), k, seen.data, seen.stride, T(0), out.data,
-         out.stride);
+    gemm(CblasNoTrans, CblasNoTrans, m, n, k, weights + chunk.startW(), k, seen.data, seen.stride, T(0),
+         out.data, out.stride);
     for (size_t f = 0; chunk.count > 1 && f < w.filters; f++) {
       for (size_t i = 0; i < chunk.count; i++) {
         T* to = y + chunk.startY() + i * chunk.nextY() + f * w.outputs();

@@ -1,5 +1,5 @@
-// Convolutions of stride 1 without patches: the input lies in a frame of zeros, where what a tap sees is a shifted
-// vector. Included once per target, after tensor/window.h.
+// Convolutions of stride 1 without patches: the input lies in a frame of zeros, where what a tap sees is a
+// shifted vector. Included once per target, after tensor/window.h.
 
 #if defined(EXTREMA_TENSOR_DIRECT_CONVOLUTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef EXTREMA_TENSOR_DIRECT_CONVOLUTION_INL_H_
@@ -52,7 +52,8 @@ struct Frame {
     volume = static_cast<size_t>(size[0] * size[1] * size[2]);
     for (size_t tap = 0; tap < std::min(taps, kMostTaps); tap++) {
       const ptrdiff_t t = static_cast<ptrdiff_t>(tap);
-      const ptrdiff_t x = t % w.kernel[2], y = t / w.kernel[2] % w.kernel[1], z = t / w.kernel[2] / w.kernel[1];
+      const ptrdiff_t x = t % w.kernel[2], y = t / w.kernel[2] % w.kernel[1],
+                      z = t / w.kernel[2] / w.kernel[1];
       offsets[tap] = (z * w.dilation[0] * size[1] + y * w.dilation[1]) * size[2] + x * w.dilation[2];
     }
   }
@@ -123,7 +124,8 @@ class Places {
   Places(const Frame& frame, size_t lanes) : frame_(frame), lanes_(lanes), length_(frame.output[2]) {}
   bool done() const { return row_ == frame_.rows; }
   Place next() {
-    const Place place{start_ + static_cast<ptrdiff_t>(x_), row_ * length_ + x_, std::min(lanes_, length_ - x_)};
+    const Place place{start_ + static_cast<ptrdiff_t>(x_), row_ * length_ + x_,
+                      std::min(lanes_, length_ - x_)};
     x_ += lanes_;
     if (x_ >= length_) {
       x_ = 0;
@@ -208,8 +210,8 @@ HWY_INLINE size_t ProductRoom(const Frame& frame, size_t groups) {
 
 // y of x, or the cotangent of x for that of y.
 template <class T>
-HWY_INLINE void Product(T* y, const T* x, const T* weights, const Window& w, const Frame& frame, bool transposed,
-                        T* workspace) {
+HWY_INLINE void Product(T* y, const T* x, const T* weights, const Window& w, const Frame& frame,
+                        bool transposed, T* workspace) {
   const size_t depth = frame.channels * frame.taps;
   const size_t packed = RoundUp(frame.filters, kFilters) * depth;
   for (size_t group = 0; group < w.groups; group++) {
@@ -240,7 +242,8 @@ template <class T>
 HWY_INLINE void WeightBlock(T* weights, size_t filters, size_t pair, size_t depth, const T* inputs,
                             const T* cotangents, size_t images, const Frame& frame) {
   const hn::ScalableTag<T> d;
-  const size_t lanes = hn::Lanes(d), plane = frame.rows * frame.width, count = std::min(kVectors, depth - pair);
+  const size_t lanes = hn::Lanes(d), plane = frame.rows * frame.width,
+               count = std::min(kVectors, depth - pair);
   ptrdiff_t offset[kVectors];
   for (size_t v = 0; v < kVectors; v++) {
     const size_t p = pair + std::min(v, count - 1);
@@ -305,7 +308,8 @@ HWY_INLINE void WeightGradient(T* weights, const T* x, const T* g, const Window&
                                T* workspace, size_t room) {
   const size_t depth = frame.channels * frame.taps, each = GradientRoom(frame);
   const size_t most = std::max<size_t>(1, std::min(std::min(room, kFrames) / each, w.batch));
-  const size_t inputs = frame.channels * Window::volume(frame.input), outputs = frame.filters * frame.outputs();
+  const size_t inputs = frame.channels * Window::volume(frame.input),
+               outputs = frame.filters * frame.outputs();
   std::fill(weights, weights + w.groups * frame.filters * depth, T(0));
   T* framed = workspace;
   T* cotangents = workspace + most * frame.channels * frame.volume;
@@ -330,7 +334,8 @@ HWY_INLINE void WeightGradient(T* weights, const T* x, const T* g, const Window&
   }
 }
 
-// Whether the way over patches is worse: not where rows are much shorter than vectors or the workspace too small.
+// Whether the way over patches is worse: not where rows are much shorter than vectors or the workspace too
+// small.
 HWY_INLINE bool Suits(const Window& w, const Frame& frame, size_t needed, size_t room) {
   for (int axis = 0; axis < 3; axis++) {
     if (w.stride[axis] != 1) return false;

@@ -37,7 +37,18 @@ HWY_INLINE hn::Vec<D> LoadEven(D d, const T* x, size_t n) {
 #endif
 }
 
-// The larger of what is there and of n entries of x with a step of 1 or 2, the first of which lies at `place`.
+// A vector of them, of which one more number may be read.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> LoadEven(D d, const T* x) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::LoadU(d, x);
+#else
+  return hn::ConcatEven(d, hn::LoadU(d, x + hn::Lanes(d)), hn::LoadU(d, x));
+#endif
+}
+
+// The larger of what is there and of n entries of x with a step of 1 or 2, the first of which lies at
+// `place`.
 template <int kStep, class T>
 HWY_INLINE void Larger(T* tops, Whole<T>* places, const T* x, Whole<T> place, size_t n) {
   const hn::ScalableTag<T> d;
@@ -47,19 +58,28 @@ HWY_INLINE void Larger(T* tops, Whole<T>* places, const T* x, Whole<T> place, si
   if (kStep == 2) at = hn::Add(at, at);
   at = hn::Add(at, hn::Set(di, place));
   const auto further = hn::Set(di, static_cast<Whole<T>>(kStep * lanes));
-  for (size_t i = 0; i < n; i += lanes, at = hn::Add(at, further)) {
-    const size_t count = std::min(lanes, n - i);
-    const auto v = kStep == 1 ? ours::LoadN(d, x + i, count) : LoadEven(d, x + 2 * i, count);
+  const auto larger = [&](auto v, size_t i, auto counted) HWY_ATTR {
     const auto top = hn::LoadU(d, tops + i);
-    auto better = hn::Or(hn::Gt(v, top), hn::And(hn::IsNaN(v), hn::Not(hn::IsNaN(top))));
-    better = hn::And(better, hn::FirstN(d, count));
+    auto better = hn::Or(hn::Gt(v, top), hn::AndNot(hn::IsNaN(top), hn::IsNaN(v)));
+    better = counted(better);
     hn::StoreU(hn::IfThenElse(better, v, top), d, tops + i);
     hn::StoreU(hn::IfThenElse(hn::RebindMask(di, better), at, hn::LoadU(di, places + i)), di, places + i);
+    at = hn::Add(at, further);
+  };
+  size_t i = 0;
+  for (; i + lanes < n; i += lanes) {
+    larger(kStep == 1 ? hn::LoadU(d, x + i) : LoadEven(d, x + 2 * i), i,
+           [](auto mask) HWY_ATTR { return mask; });
   }
+  if (i == n) return;
+  const size_t count = n - i;
+  larger(kStep == 1 ? ours::LoadN(d, x + i, count) : LoadEven(d, x + 2 * i, count), i,
+         [=](auto mask) HWY_ATTR { return hn::And(mask, hn::FirstN(d, count)); });
 }
 
 template <class T>
-HWY_INLINE void LargerByStep(T* tops, Whole<T>* places, const T* x, Whole<T> place, ptrdiff_t step, size_t n) {
+HWY_INLINE void LargerByStep(T* tops, Whole<T>* places, const T* x, Whole<T> place, ptrdiff_t step,
+                             size_t n) {
   for (size_t i = 0; i < n; i++) {
     const ptrdiff_t further = static_cast<ptrdiff_t>(i) * step;
     const T value = x[further];

@@ -91,7 +91,8 @@ HWY_INLINE void RowsVjp(T* out, double* sums, const T* g, const T* x, const T* s
     const double plain =
         Sum(n, [=](size_t i) HWY_ATTR { return static_cast<double>(g[i]) * scale[i]; }) / count;
     const double weighed =
-        r * Sum(n, [=](size_t i) HWY_ATTR { return static_cast<double>(g[i]) * scale[i] * (x[i] - mean); }) / count;
+        r * Sum(n, [=](size_t i) HWY_ATTR { return static_cast<double>(g[i]) * scale[i] * (x[i] - mean); }) /
+        count;
     for (size_t i = 0; i < n; i++) {
       const double y = (x[i] - mean) * r, from = g[i];
       slopes[i] += from * y;
@@ -112,7 +113,8 @@ HWY_INLINE void ChannelsVjp(T* out, double* sums, const T* g, const T* x, const 
   for (size_t o = 0; o < cube.outer; o++) {
     for (size_t c = 0; c < cube.channels; c++, entry += n, from += n) {
       const double mean = s.means[c];
-      slopes[c] += Sum(n, [=](size_t i) HWY_ATTR { return static_cast<double>(from[i]) * (entry[i] - mean); });
+      slopes[c] +=
+          Sum(n, [=](size_t i) HWY_ATTR { return static_cast<double>(from[i]) * (entry[i] - mean); });
       ends[c] += Sum(n, [=](size_t i) HWY_ATTR { return static_cast<double>(from[i]); });
     }
   }
@@ -129,8 +131,8 @@ HWY_INLINE void ChannelsVjp(T* out, double* sums, const T* g, const T* x, const 
 }
 
 template <class T>
-HWY_INLINE void NormalizeVjp(T* out, double* sums, const T* g, const T* x, const T* scale, const Statistics& s,
-                             const Cube& cube, bool byInner) {
+HWY_INLINE void NormalizeVjp(T* out, double* sums, const T* g, const T* x, const T* scale,
+                             const Statistics& s, const Cube& cube, bool byInner) {
   if (byInner) {
     RowsVjp(out, sums, g, x, scale, s, cube);
   } else {

@@ -24,8 +24,8 @@ struct Statistics {
 };
 
 template <class T>
-void normalize(T* out, const T* x, const T* scale, const T* shift, const Statistics& statistics, const Cube& cube,
-               bool byInner);
+void normalize(T* out, const T* x, const T* scale, const T* shift, const Statistics& statistics,
+               const Cube& cube, bool byInner);
 
 template <class T>
 void normalizeVjp(T* out, double* sums, const T* g, const T* x, const T* scale, const Statistics& statistics,

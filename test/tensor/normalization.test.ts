@@ -93,7 +93,15 @@ describe('normalization', () => {
         [[4, 3, 7], [3], [3], [3], [3]],
       ],
       ['layerNorm', (x, a, b) => t.layerNorm(x, a, b), [[4, 5, 6], [6], [6]]],
-      ['layerNorm of two axes', (x, a, b) => t.layerNorm(x, a, b, { epsilon: 0.1 }), [[4, 5, 6], [5, 6], [5, 6]]],
+      [
+        'layerNorm of two axes',
+        (x, a, b) => t.layerNorm(x, a, b, { epsilon: 0.1 }),
+        [
+          [4, 5, 6],
+          [5, 6],
+          [5, 6],
+        ],
+      ],
       ['groupNorm', (x, a, b) => t.groupNorm(x, a, b, { groups: 2 }), [[3, 4, 6], [4], [4]]],
     ]
     for (const [name, f, shapes] of cases) {

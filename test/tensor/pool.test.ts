@@ -79,7 +79,10 @@ describe('pooling', () => {
           expectNear(three(cube, [1, 2, 3]), [...layers.data], 1e-15)
         }
         const pairs = t.maxPool3d(cube, [2, 5, 7], { stride: 1 })
-        const wanted = t.max(t.stack([t.slice(cube, [undefined, undefined, [0, 2]]), t.slice(cube, [undefined, undefined, [1, 3]])], 2), [3, 4, 5])
+        const wanted = t.max(
+          t.stack([t.slice(cube, [undefined, undefined, [0, 2]]), t.slice(cube, [undefined, undefined, [1, 3]])], 2),
+          [3, 4, 5],
+        )
         expect([...pairs.data]).to.deep.equal([...wanted.data])
       }),
     )
@@ -166,7 +169,18 @@ describe('pooling', () => {
     expectError(() => t.maxPool2d(x, 5), 'ERR_SHAPE', /maxPool2d: .*\[2, 3, 4, 4\] and \[5, 5\]/)
     expectError(() => t.maxPool1d(x, 2), 'ERR_SHAPE', /maxPool1d: .*\[2, 3, 4, 4\]/)
     expectError(() => t.maxPool2d(x, 2, { padding: 2 }), 'ERR_OPTION', /maxPool2d.padding: .*less than the window/)
-    expectError(() => t.maxPool2d(x, 2, { padding: [[0, 0], [0, 2]], stride: 1 }), 'ERR_OPTION', /less than the window/)
+    expectError(
+      () =>
+        t.maxPool2d(x, 2, {
+          padding: [
+            [0, 0],
+            [0, 2],
+          ],
+          stride: 1,
+        }),
+      'ERR_OPTION',
+      /less than the window/,
+    )
     expectError(() => t.avgPool2d(x, 0), 'ERR_OPTION', /avgPool2d.window/)
     expectError(() => t.avgPool2d(x, 2, { strides: 1 } as object), 'ERR_OPTION', /did you mean 'stride'/)
     expectError(() => t.maxPool2d(t.zeros([2, 3, 4, 4], { dtype: 'int32' }), 2), 'ERR_DTYPE', /int32/)

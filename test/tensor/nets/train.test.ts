@@ -337,7 +337,11 @@ describe('train', () => {
     await t.train({ ...trainingProblem(), params }, { optimizer: momentum(0.1), epochs: 1 })
     expect(bits(params)).to.deep.equal(before)
     const short = await t.train(
-      { model: t.mlp([2, 2]), data: t.dataLoader({ x: t.ones([4, 2], { dtype: 'float32' }) }, { batchSize: 4 }), loss: (y: t.Tensor) => t.sum(y) },
+      {
+        model: t.mlp([2, 2]),
+        data: t.dataLoader({ x: t.ones([4, 2], { dtype: 'float32' }) }, { batchSize: 4 }),
+        loss: (y: t.Tensor) => t.sum(y),
+      },
       { optimizer: momentum(0.1), epochs: 1, dtype: 'float32' },
     )
     expect(leavesOf(short.params)[0].dtype).to.equal('float32')

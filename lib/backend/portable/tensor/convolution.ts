@@ -144,7 +144,7 @@ export function maxPool(out: TensorData, places: Int32Array, x: TensorData, geom
         const end = to + runs[r] + runs[r + 2]
         for (let o = to + runs[r], i = from + runs[r + 1]; o < end; o++, i += step) {
           const value = x[i]
-          if (places[o] >= 0 && !(value > out[o]) && !(value !== value && out[o] === out[o])) continue
+          if (places[o] >= 0 && !(value > out[o]) && !(Number.isNaN(value) && !Number.isNaN(out[o]))) continue
           out[o] = value
           places[o] = i
         }

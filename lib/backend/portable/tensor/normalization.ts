@@ -1,12 +1,6 @@
 import type { TensorData } from '../../tensor.js'
 
-export function channelSums(
-  sums: Float64Array,
-  x: TensorData,
-  outer: number,
-  channels: number,
-  inner: number,
-): void {
+export function channelSums(sums: Float64Array, x: TensorData, outer: number, channels: number, inner: number): void {
   sums.fill(0)
   for (let o = 0, i = 0; o < outer; o++) {
     for (let c = 0; c < channels; c++) {
