@@ -17,7 +17,7 @@ export const description =
 const [samples, inputs, outputs, batch] = [4000, 100, 10, 64]
 
 /** Y = X W*, x = μ + 0.3 N(0, I), |μ| = 10. */
-export class Regression {
+class Regression {
   readonly x = new Float64Array(samples * inputs)
   readonly y = new Float64Array(samples * outputs)
 
@@ -79,7 +79,7 @@ const layers = [{ weight: 'w' }]
 const preconditioned = (base: Optimizer) => mkor({ base, layers, interval: 1 })
 
 /** Steps to 1e-2 and 1e-3 of the first loss, Infinity where that is not reached. */
-export function stepsOf(problem: Regression, make: () => Optimizer | ReturnType<typeof mkor>, most: number): [number, number] {
+function stepsOf(problem: Regression, make: () => Optimizer | ReturnType<typeof mkor>, most: number): [number, number] {
   const optimizer = make()
   const w = new Float64Array(inputs * outputs)
   const first = problem.loss(w)
@@ -103,12 +103,12 @@ function regression(quick: boolean): { rows: Cell[][]; targets: Target[] } {
   const problem = new Regression(1)
   const contenders: Record<string, { rates: number[]; make: (rate: number) => Optimizer }> = {
     'SGD, momentum 0.9': {
-      rates: [3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 3e-2],
+      rates: [1e-3, 2e-3, 3e-3, 5e-3, 6e-3, 7e-3, 1e-2, 1.5e-2, 2e-2, 3e-2],
       make: (rate) => sgd({ learningRate: rate, momentum: 0.9 }),
     },
     Adam: { rates: [1e-2, 3e-2, 0.1, 0.3], make: (rate) => adam({ learningRate: rate }) },
     'MKOR on SGD': {
-      rates: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3],
+      rates: [1e-3, 2e-3, 3e-3, 5e-3, 6e-3, 7e-3, 1e-2, 1.5e-2, 2e-2, 3e-2],
       make: (rate) => preconditioned(sgd({ learningRate: rate, momentum: 0.9 })),
     },
   }

@@ -1,8 +1,16 @@
 import { prune } from '../../lib/curvature/index.js'
 import { sgd } from '../../lib/descent/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
-import { type Digits, readDigits } from '../lib/digits.js'
-import { accuracy, gradient, initial, type Parameters, train, weightCount } from '../lib/perceptron.js'
+import {
+  accuracy,
+  type Digits,
+  gradient,
+  initial,
+  type Parameters,
+  readDigits,
+  train,
+  weightCount,
+} from '../lib/perceptron.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast } from '../lib/target.js'
 

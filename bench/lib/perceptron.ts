@@ -10,7 +10,23 @@ import {
   valueAndGrad,
   withArena,
 } from '../../lib/tensor/index.js'
-import type { Digits } from './digits.js'
+import { digits } from './digits.js'
+
+/** Digits as networks take them. */
+export interface Digits {
+  /** Standardized as usual for MNIST, n × 784. */
+  images: Float32Array
+  labels: Int32Array
+}
+
+export function readDigits(): { train: Digits; test: Digits } {
+  const { train, test } = digits(8000, 2000, 'float32')
+  const standardized = ({ x, y }: typeof train): Digits => ({
+    images: Float32Array.from(x.data, (value) => (value - 0.1307) / 0.3081),
+    labels: y,
+  })
+  return { train: standardized(train), test: standardized(test) }
+}
 
 const sizes = [784, 40, 20, 10]
 

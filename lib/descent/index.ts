@@ -19,6 +19,13 @@ export {
   lion,
   lionK,
 } from './lion.js'
+export {
+  type LionFlowOptions,
+  type LionFlowProblem,
+  type LionFlowSolution,
+  lionFlow,
+  lionFlowSync,
+} from './lion-flow.js'
 export type { CustomFunction, LionFunction } from './lion-k/potential.js'
 export type { LionLeafReport, LionReport } from './lion-k/report.js'
 export type { BlockCoordinateDescentOptions, Partition } from './options.js'
@@ -32,6 +39,13 @@ export type {
   TemplateProblem,
 } from './problem.js'
 export { type RmspropOptions, rmsprop } from './rmsprop.js'
+export {
+  type OptimizerTrace,
+  type RunOptimizerOptions,
+  type RunOptimizerSolution,
+  runOptimizer,
+  runOptimizerSync,
+} from './run-optimizer.js'
 export * as schedules from './schedules.js'
 export { type SgdOptions, sgd } from './sgd.js'
 export type { JointOracle, SeparateOracles, SmoothProblem } from './smooth-problem.js'

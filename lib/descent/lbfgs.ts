@@ -1,7 +1,7 @@
+import type { Control } from '../backend/kernels.js'
 import { checkRunOptions } from '../backend/options.js'
 import type { Flow, Watch } from '../backend/portable/descent/flow.js'
-import { lbfgs as steps } from '../backend/portable/lbfgs.js'
-import type { Control } from '../backend/kernels.js'
+import { lbfgsInSlices } from '../backend/portable/lbfgs.js'
 import { ExtremaError } from '../core/errors.js'
 import { flag, positive, type SolverOptions, whole } from '../core/options.js'
 import type { Solution, Status } from '../core/solution.js'
@@ -86,10 +86,10 @@ function prepare(problem: SmoothProblem, options: LbfgsOptions): Prepared {
   const firstStep = positive('firstStep', options.firstStep, 1)
   const values: number[] | null = flag('history', options.history, false) ? [] : null
   const reached = { status: 'stalled' as Status, iterations: 0, value: 0, residual: 0, evaluations: 0 }
-  let gradient = new Float64Array(0)
+  let gradient: Float64Array = new Float64Array(0)
 
   function* solve(watch: Watch): Flow<void> {
-    const running = steps(x, { tolerance, maxIterations, firstStep, memory })
+    const running = lbfgsInSlices(x, { tolerance, maxIterations, firstStep, memory })
     const record = (iterations: number, value: number) => {
       if (values !== null && values.length === iterations) values.push(value)
     }

@@ -184,13 +184,18 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 export async function follow(steps: (watch: Monitor) => Flow<void>, control: Control): Promise<void> {
   const monitor = new Monitor(control, false)
   const flow = steps(monitor)
-  for (let answer: unknown; ; ) {
-    const { done, value } = flow.next(answer)
-    if (done) break
-    if (isPromise(value)) answer = await value
-    else answer = await turn()
+  let next: IteratorResult<unknown, void> = flow.next()
+  while (!next.done) {
+    let goOn: () => IteratorResult<unknown, void>
+    try {
+      const answer = await (isPromise(next.value) ? next.value : turn())
+      goOn = () => flow.next(answer)
+    } catch (error) {
+      goOn = () => flow.throw(error)
+    }
     if (control.signal?.aborted) break
     monitor.newSlice()
+    next = goOn()
   }
   if (control.signal?.aborted) throw control.signal.reason
 }

@@ -54,7 +54,7 @@ export function checkSmoothProblem(problem: SmoothProblem): Float64Array {
 }
 
 /** Calls an oracle; what it throws, or its promise rejects with, becomes the cause of an `ERR_ORACLE`. */
-function* ask(name: string, call: () => unknown): Flow<unknown> {
+export function* ask(name: string, call: () => unknown): Flow<unknown> {
   try {
     return yield* awaited(call())
   } catch (cause) {
@@ -63,12 +63,12 @@ function* ask(name: string, call: () => unknown): Flow<unknown> {
   }
 }
 
-function checkValue(value: unknown): number {
+export function checkValue(value: unknown): number {
   if (typeof value === 'number' && value !== Number.NEGATIVE_INFINITY) return value
   throw new ExtremaError('ERR_ORACLE', `value: expected a number above -Infinity, got ${describe(value)}`)
 }
 
-function fillGradient(given: unknown, out: Float64Array): void {
+export function fillGradient(given: unknown, out: Float64Array): void {
   if (typeof given !== 'object' || given === null || (given as VectorLike).length !== out.length) {
     const came = (given as VectorLike | null | undefined)?.length ?? describe(given)
     throw new ExtremaError('ERR_ORACLE', `gradient: expected ${out.length} numbers, got ${came}`)

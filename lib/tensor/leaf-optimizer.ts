@@ -1,10 +1,10 @@
 import { checkFinite, type FloatArray } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { checkNames, describe, flag, nonNegative, positive, whole } from '../core/options.js'
+import { checkNames, describe, flag, nonNegative, oneOf, positive, whole } from '../core/options.js'
 import { finiteNorm } from './gradient-norm.js'
 import type { LeafInfo, Optimizer, OptimizerState, Schedule } from './optimizer.js'
 import { type LeafMemory, leavesOf, refuseSharedMemory } from './parameters.js'
-import { shapeText, sizeOf } from './tensor.js'
+import { checkShape, shapeText, sizeOf } from './tensor.js'
 
 export interface OptimizerOptions {
   /** A number > 0, or one for each step. The default depends on the method. */
@@ -19,7 +19,9 @@ export interface OptimizerOptions {
 }
 
 /** Other settings for some of the leaves; the first group that a leaf is in counts. */
-export type ParameterGroup<Settings> = Partial<Settings> & {
+export type ParameterGroup<Settings> = Partial<Settings> & LeafChoice
+
+export interface LeafChoice {
   /** Which leaves: by path (`hidden.weight`, `layers[0].bias`), or by what they are. */
   parameters: RegExp | ((leaf: LeafInfo) => boolean)
   /** Multiplies the learning rate. Default 1. */
@@ -53,7 +55,7 @@ export interface LeafOptimizerSetup<Settings> {
 }
 
 interface CheckedGroup<Settings> {
-  parameters: ParameterGroup<Settings>['parameters']
+  parameters: LeafChoice['parameters']
   learningRateFactor: number
   settings: Settings
 }
@@ -144,13 +146,13 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
       throw new ExtremaError('ERR_OPTION', `state: expected ${expected}, got ${came}`)
     }
     const steps = whole('state.header.steps', header.steps, -1, 0, Number.MAX_SAFE_INTEGER)
-    const count = header.leaves.length * this.slots.length
+    const infos = readLeaves(header.leaves)
+    const count = infos.length * this.slots.length
     if (!Array.isArray(arrays) || arrays.length !== count) {
       throw new ExtremaError('ERR_SHAPE', `state.arrays: expected ${count} arrays, got ${arrays?.length}`)
     }
-    const leaves = header.leaves.map(({ path, dtype, shape }, k) => {
-      const info = { path, dtype, shape: [...shape] }
-      const slots = this.slots.map((_, s) => copySlot(arrays[s * header.leaves.length + k], info, this.slots[s]))
+    const leaves = infos.map((info, k) => {
+      const slots = this.slots.map((slot, s) => copySlot(arrays[s * infos.length + k], info, slot))
       return this.trained(info, slots)
     })
     this.leaves = leaves
@@ -182,10 +184,7 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
       const leaf = leaves[k]
       if (leaf.path === path && leaf.dtype === dtype && sizeOf(leaf.shape) === data[0].length) return
       const expected = `'${leaf.path}' ${leaf.dtype} ${shapeText(leaf.shape)} as leaf ${k} as before`
-      throw new ExtremaError(
-        'ERR_SHAPE',
-        `params: expected ${expected}, got '${path}' ${dtype} ${shapeText(shape)}`,
-      )
+      throw new ExtremaError('ERR_SHAPE', `params: expected ${expected}, got '${path}' ${dtype} ${shapeText(shape)}`)
     })
     return leaves
   }
@@ -201,6 +200,21 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
 
 function zeros32(x: FloatArray): Float32Array {
   return new Float32Array(x.length)
+}
+
+/** What a header says about the leaves, which may come from a file. */
+function readLeaves(leaves: unknown): LeafInfo[] {
+  if (!Array.isArray(leaves)) {
+    throw new ExtremaError('ERR_OPTION', `state.header.leaves: expected an array, got ${describe(leaves)}`)
+  }
+  return leaves.map((leaf: Partial<LeafInfo> | null, k) => {
+    const name = `state.header.leaves[${k}]`
+    const dtype = oneOf(`${name}.dtype`, leaf?.dtype ?? null, ['float64', 'float32'] as const, 'float64')
+    if (typeof leaf?.path !== 'string') {
+      throw new ExtremaError('ERR_OPTION', `${name}.path: expected text, got ${describe(leaf?.path)}`)
+    }
+    return { path: leaf.path, dtype, shape: checkShape(`${name}.shape`, leaf.shape as number[]) }
+  })
 }
 
 function copySlot(array: unknown, { path, dtype, shape }: LeafInfo, slot: string): FloatArray {

@@ -37,7 +37,9 @@ export function leavesOf(names: readonly string[], trees: readonly unknown[]): L
       })
     } else if (typeof first === 'object' && first !== null && isPlainObject(first)) {
       const keys = Object.keys(first)
-      parts.forEach((part, k) => refuseOtherKeys(at(names[k], path), keys, part))
+      parts.forEach((part, k) => {
+        refuseOtherKeys(at(names[k], path), keys, part)
+      })
       for (const key of keys) {
         visit(
           parts.map((part) => (part as Record<string, unknown>)[key]),
@@ -81,10 +83,7 @@ function leafOf(names: readonly string[], parts: readonly unknown[], path: strin
     if (fits && dtypeOf(data[k]) === dtype) continue
     const expected = `${dtype} of shape ${shapeText(shapes[0])}`
     const came = `${dtypeOf(data[k])} of shape ${shapeText(shapes[k])}`
-    throw new ExtremaError(
-      fits ? 'ERR_DTYPE' : 'ERR_SHAPE',
-      `${at(names[k], path)}: expected ${expected}, got ${came}`,
-    )
+    throw new ExtremaError(fits ? 'ERR_DTYPE' : 'ERR_SHAPE', `${at(names[k], path)}: expected ${expected}, got ${came}`)
   }
   return { path, dtype, shape: [...shapes[0]], data }
 }

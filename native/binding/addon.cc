@@ -9,6 +9,8 @@
 #include "binding/lowrank.h"
 #include "binding/moe.h"
 #include "binding/random.h"
+#include "binding/tensor-factor.h"
+#include "binding/tensor-spectral.h"
 #include "binding/tensor-update.h"
 #include "binding/tensor.h"
 #include "binding/transport.h"
@@ -42,6 +44,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportJobs(env, exports);
   exportRandom(env, exports);
   exportTensor(env, exports);
+  exportTensorFactor(env, exports);
+  exportTensorSpectral(env, exports);
   exportTensorUpdate(env, exports);
   exportTransport(env, exports);
   exportMoe(env, exports);

@@ -2,8 +2,8 @@
 
 #include <napi.h>
 
-// Plain Node-API without wrappers, for kernels that are called by the thousand on the calling thread. The façade
-// has checked all types and sizes.
+// Plain Node-API without wrappers, for kernels that are called by the thousand on the calling thread. The
+// façade has checked all types and sizes.
 
 namespace extrema {
 

@@ -95,8 +95,8 @@ napi_value lion(napi_env env, napi_callback_info info) {
   const Array x = a.array(1), g = a.array(2), m = a.array(3);
   const tensor::LionStep step{a.number(4), a.number(5), a.number(6), a.number(7),
                               a.number(8), a.number(9), a.number(10)};
-  forType(x,
-          [&](auto* first) { tensor::lion(a.integer(0), first, as(g, first), into(m, first), x.size, step); });
+  forType(
+      x, [&](auto* first) { tensor::lion(a.integer(0), first, as(g, first), into(m, first), x.size, step); });
   return nullptr;
 }
 

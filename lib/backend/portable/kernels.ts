@@ -7,8 +7,8 @@ import { portableLowrank } from './lowrank/kernels.js'
 import { portableMoe } from './moe/kernels.js'
 import { portableRandomKernels } from './random/kernels.js'
 import { portableTensor } from './tensor/kernels.js'
-import { portableTransport } from './transport/kernels.js'
 import { portableUpdate } from './tensor/update/kernels.js'
+import { portableTransport } from './transport/kernels.js'
 
 export const portableKernels: Kernels = {
   name: 'portable',

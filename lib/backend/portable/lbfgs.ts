@@ -40,13 +40,25 @@ const patience = 4
 /**
  * Minimises a function of a vector by limited-memory BFGS with a strong Wolfe line search, by reverse communication: the
  * generator yields a point, and goes on when its value and gradient are filled in. So the same method serves functions
- * that are computed at once, in slices or elsewhere. `x` is the start and holds the best point so far at every yield. On long
- * vectors it also yields undefined, where the event loop may take over.
+ * that are computed at once, in slices or elsewhere. `x` is the start and holds the best point so far at every yield.
  *
  * Where values differ by less than their rounding, slopes decide (Hager and Zhang's approximate Wolfe conditions): on
  * smooth functions gradients get about as small as their own rounding.
  */
-export function* lbfgs(x: Float64Array, options: LbfgsOptions): Generator<Trial | undefined, LbfgsResult, void> {
+export function* lbfgs(x: Float64Array, options: LbfgsOptions): Generator<Trial, LbfgsResult, void> {
+  const running = lbfgsInSlices(x, options)
+  for (;;) {
+    const { done, value } = running.next()
+    if (done) return value
+    if (value !== undefined) yield value
+  }
+}
+
+/** {@link lbfgs}, which on long vectors also yields undefined, where the event loop may take over. */
+export function* lbfgsInSlices(
+  x: Float64Array,
+  options: LbfgsOptions,
+): Generator<Trial | undefined, LbfgsResult, void> {
   const { tolerance, maxIterations, firstStep, memory = 10 } = options
   const n = x.length
   const gradient = new Float64Array(n)

@@ -1,4 +1,3 @@
-import type { FloatArray } from '../../core/arrays.js'
 import { ExtremaError } from '../../core/errors.js'
 import { describe } from '../../core/options.js'
 import { generator } from '../../random/index.js'
@@ -57,6 +56,6 @@ function checkConvexity(given: CustomFunction, potential: Potential, n: number):
   }
 }
 
-function inner(x: FloatArray, y: FloatArray): number {
-  return x.reduce((sum: number, value, i) => sum + value * y[i], 0)
+function inner(x: Float64Array, y: Float64Array): number {
+  return x.reduce((sum, value, i) => sum + value * y[i], 0)
 }

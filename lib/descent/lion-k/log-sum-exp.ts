@@ -10,8 +10,8 @@ function excess(y: Float64Array): number {
 /** log Σ exp z_i; dK is the softmax, K* the negative entropy on the simplex. */
 export const logSumExp: Potential = {
   value(z) {
-    const most = z.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
-    let sum = 0
+    let [most, sum] = [Number.NEGATIVE_INFINITY, 0]
+    for (const value of z) most = Math.max(most, value)
     for (const value of z) sum += Math.exp(value - most)
     return most + Math.log(sum)
   },

@@ -116,7 +116,8 @@ function reportLeaf({ leaf, potential, x, g, m, weightDecay: lambda, weight }: O
     decays: true,
     outside,
     penalty: known ? conjugate / lambda : null,
-    momentum: known && weight < Number.POSITIVE_INFINITY ? weight * (potential.value(m) + conjugate - lambda * mx) : null,
+    momentum:
+      known && weight < Number.POSITIVE_INFINITY ? weight * (potential.value(m) + conjugate - lambda * mx) : null,
     gap: known ? (potential.value(descent) + conjugate) / lambda + gx : null,
     residual: potential.residual?.(g, y, tolerance) ?? null,
     proximal: potential.prox === undefined ? null : proximalOf(potential.prox, x, g, lambda),

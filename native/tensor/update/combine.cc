@@ -68,8 +68,7 @@ HWY_INLINE void RankOne(T* a, const T* u, size_t rows, const T* v, size_t column
   const auto keep = hn::Set(d, T(decay));
   for (size_t i = 0; i < rows; i++) {
     const auto scale = hn::Set(d, static_cast<T>(factor * u[i]));
-    Update(v, a + i * columns, columns,
-           [=](auto, auto vv, auto& row) { row = Mix(keep, row, scale, vv); });
+    Update(v, a + i * columns, columns, [=](auto, auto vv, auto& row) { row = Mix(keep, row, scale, vv); });
   }
 }
 

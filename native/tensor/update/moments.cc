@@ -23,9 +23,8 @@ HWY_INLINE void Sgd(T* x, const T* g, T* m, size_t n, const SgdStep& s) {
   const auto rate = hn::Set(d0, T(s.rate)), momentum = hn::Set(d0, T(s.momentum));
   const auto decay = hn::Set(d0, T(s.weightDecay)), scale = hn::Set(d0, T(s.scale));
   if (m == nullptr) {
-    Update(g, x, n, [=](auto, auto gv, auto& xv) {
-      xv = hn::Sub(xv, hn::Mul(rate, Mix(scale, gv, decay, xv)));
-    });
+    Update(g, x, n,
+           [=](auto, auto gv, auto& xv) { xv = hn::Sub(xv, hn::Mul(rate, Mix(scale, gv, decay, xv))); });
   } else if (s.nesterov) {
     Update(g, x, m, n, [=](auto, auto gv, auto& xv, auto& mv) {
       const auto slope = Mix(scale, gv, decay, xv);
@@ -115,34 +114,42 @@ HWY_INLINE double Lamb(T* x, const T* g, T* m, T* v, size_t n, const LambStep& s
     const auto size = hn::Add(hn::Mul(correction2, hn::Sqrt(vv)), epsilon);
     return Mix(correction1, hn::Div(mv, size), decay, xv);
   };
+  const size_t lanes = hn::Lanes(d0);
+  // Whole vectors without masks.
+  const auto load = [=](const T* p, size_t count) {
+    return count == lanes ? hn::LoadU(d0, p) : ours::LoadN(d0, p, count);
+  };
+  const auto store = [=](auto values, T* p, size_t count) {
+    if (count == lanes) {
+      hn::StoreU(values, d0, p);
+    } else {
+      ours::StoreN(values, d0, p, count);
+    }
+  };
   HWY_ALIGN T r[kBlock];
   double sizes = 0, lengths = 0;
   for (size_t from = 0; from < n; from += kBlock) {
     const size_t count = n - from < kBlock ? n - from : kBlock;
-    Update(g + from, m + from, v + from, count, [=](auto, auto gv, auto& mv, auto& vv) {
-      const auto slope = hn::Mul(scale, gv);
-      mv = Mix(beta1, mv, rest1, slope);
-      vv = Mix(beta2, vv, rest2, hn::Mul(slope, slope));
-    });
-    const size_t lanes = hn::Lanes(d0);
     for (size_t i = 0; i < count; i += lanes) {
       const size_t rest = count - i < lanes ? count - i : lanes;
       const size_t at = from + i;
-      const auto rv = direction(ours::LoadN(d0, x + at, rest), ours::LoadN(d0, m + at, rest),
-                                ours::LoadN(d0, v + at, rest));
-      ours::StoreN(rv, d0, r + i, rest);
+      const auto slope = hn::Mul(scale, load(g + at, rest));
+      const auto mv = Mix(beta1, load(m + at, rest), rest1, slope);
+      const auto vv = Mix(beta2, load(v + at, rest), rest2, hn::Mul(slope, slope));
+      store(mv, m + at, rest);
+      store(vv, v + at, rest);
+      store(direction(load(x + at, rest), mv, vv), r + i, rest);
     }
     sizes += sumOfSquares(x + from, count);
     lengths += sumOfSquares(r, count);
   }
   const double ratio = sizes > 0 && lengths > 0 ? std::sqrt(sizes) / std::sqrt(lengths) : 1;
   const auto step = hn::Set(d0, static_cast<T>(s.rate * ratio));
-  const size_t lanes = hn::Lanes(d0);
   for (size_t i = 0; i < n; i += lanes) {
     const size_t rest = n - i < lanes ? n - i : lanes;
-    const auto xv = ours::LoadN(d0, x + i, rest);
-    const auto rv = direction(xv, ours::LoadN(d0, m + i, rest), ours::LoadN(d0, v + i, rest));
-    ours::StoreN(hn::Sub(xv, hn::Mul(step, rv)), d0, x + i, rest);
+    const auto xv = load(x + i, rest);
+    const auto rv = direction(xv, load(m + i, rest), load(v + i, rest));
+    store(hn::Sub(xv, hn::Mul(step, rv)), x + i, rest);
   }
   return ratio;
 }

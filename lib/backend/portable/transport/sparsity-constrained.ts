@@ -68,11 +68,6 @@ class Solve {
     let step = run.next()
     while (!step.done) {
       const trial = step.value
-      if (trial === undefined) {
-        if (monitor.due()) yield
-        step = run.next()
-        continue
-      }
       trial.value = yield* oracle.evaluate(trial.x, trial.gradient)
       trial.residual = oracle.residual
       trial.roundoff = oracle.roundoff

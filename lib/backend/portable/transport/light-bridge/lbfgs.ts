@@ -15,9 +15,8 @@ export function* lbfgsFit(job: FitJob, objective: Objective, monitor: Watch): Wo
   const allSource = { data: source.points, rows: source.evaluated }
   const allTarget = { data: target.points, rows: target.evaluated }
   const running = lbfgs(theta, { tolerance, maxIterations: iterations, firstStep: FIRST_STEP })
-  for (let begun = false; ; ) {
+  for (let begun = false; ; begun = true) {
     const { done, value: trial } = running.next()
-    if (trial === undefined) continue
     if (done) return { status: trial.status, iterations: trial.iterations, residual: trial.residual, loss: trial.value }
     // The first point is always measured: there must be something to report.
     if (begun && monitor.expired()) {
@@ -25,7 +24,6 @@ export function* lbfgsFit(job: FitJob, objective: Objective, monitor: Watch): Wo
       const loss = yield* objective.evaluate(theta, allSource, allTarget, 0, gradient, monitor)
       return { status: 'time-limit', iterations: trial.iteration, residual: largest(gradient), loss }
     }
-    begun = true
     trial.value = yield* objective.evaluate(trial.x, allSource, allTarget, 0, trial.gradient, monitor)
     trial.residual = largest(trial.gradient)
     trial.roundoff = ROUNDOFF * (1 + Math.abs(trial.value))
