@@ -1,3 +1,4 @@
+import { kernels } from '../../lib/backend/index.js'
 import { mfac, mfacWindow } from '../../lib/curvature/index.js'
 import { multiply } from '../../lib/linear/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
@@ -82,7 +83,11 @@ export async function run({ quick, threads, log }: Context): Promise<Report> {
     const window = mfacWindow({ capacity: m, dimension: d, damping, threads })
     // Full of numbers, for their time: pages that nobody wrote to take none to read.
     const kept = { capacity: m, dimension: d, damping, precision: 'float32', pushes: 0 } as const
-    window.restore({ ...kept, gradients: gradients.data, gram: new Float64Array(m * m) })
+    const gram = new Float64Array(m * m)
+    const all = { g: gradients.data, m, d, block: d }
+    const job = { rows: all, others: null, form: 'rows', order: m, row: 0, column: 0, out: gram, threads } as const
+    kernels().curvature.gram.runSync(job, { timeLimit: Number.POSITIVE_INFINITY })
+    window.restore({ ...kept, gradients: gradients.data, gram })
     const step = await medianOf(repetitions, () =>
       milliseconds(async () => {
         await window.push(x)

@@ -153,11 +153,12 @@ export class LayerFactors {
     if (norm === 0) return gradient
     const { matmul } = kernels(backend).tensor
     const right = this.right.entries()
-    const make = (values: ArrayLike<number>): FloatArray =>
-      right instanceof Float64Array ? Float64Array.from(values) : Float32Array.from(values)
+    const make = () =>
+      right instanceof Float64Array ? new Float64Array(gradient.length) : new Float32Array(gradient.length)
     // Of norm 1, so that no scale of the loss leaves float32.
-    const unit = make(gradient.map((value) => value / norm))
-    const half = unit.slice()
+    const unit: FloatArray = make()
+    for (let i = 0; i < unit.length; i++) unit[i] = gradient[i] / norm
+    const half: FloatArray = make()
     matmul(half, right, unit, 1, rows, columns, rows, false, false, 0, 0)
     matmul(unit, half, this.left.entries(), 1, rows, columns, columns, false, false, 0, 0)
     let length = 0
@@ -168,6 +169,8 @@ export class LayerFactors {
     }
     if (!(slope > 0 && length > 0 && length < Number.POSITIVE_INFINITY)) return null
     const scale = norm / Math.sqrt(length)
-    return Float64Array.from(unit, (value) => value * scale)
+    const out = new Float64Array(unit.length)
+    for (let i = 0; i < out.length; i++) out[i] = unit[i] * scale
+    return out
   }
 }
