@@ -18,6 +18,7 @@ export { type Linearized, linearize } from './linearize.js'
 export * from './losses.js'
 export * from './matmul.js'
 export * from './order.js'
+export { perSampleGrad } from './per-sample/per-sample-grad.js'
 export type { MaybeZero, MultiPrimitive, Primitive } from './primitive.js'
 export {
   type Axes,

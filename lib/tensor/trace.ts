@@ -160,7 +160,7 @@ export interface Rule {
   push(tangents: readonly MaybeZero[], node: Node): readonly MaybeZero[]
 }
 
-class PrimitiveRule<P> implements Rule {
+export class PrimitiveRule<P> implements Rule {
   constructor(
     readonly primitive: Primitive<P>,
     readonly output: Tensor,
@@ -171,7 +171,16 @@ class PrimitiveRule<P> implements Rule {
     return this.primitive.name
   }
 
-  pull([cotangent]: readonly MaybeZero[], { inputs, needs }: Node): readonly MaybeZero[] {
+  pull(cotangents: readonly MaybeZero[], { inputs, needs }: Node): readonly MaybeZero[] {
+    return this.pullTo(cotangents, inputs, needs)
+  }
+
+  /** The same at other operands, or for other needs. */
+  pullTo(
+    [cotangent]: readonly MaybeZero[],
+    inputs: readonly Tensor[],
+    needs: readonly boolean[],
+  ): readonly MaybeZero[] {
     const { primitive, output, params } = this
     const g = cotangent as Tensor
     if (primitive.fusedVjp !== undefined && g.level === 0 && output.level === 0 && inputs.every(isPlain)) {
