@@ -1,9 +1,9 @@
-import { add } from '../elementwise.js'
+import { add, mul } from '../elementwise.js'
 import type { Tape } from '../grad.js'
 import { stack } from '../index-ops.js'
 import { matmul } from '../matmul.js'
 import { broadcastTo, sum } from '../reduce.js'
-import { reshape, slice } from '../shape.js'
+import { matrixTranspose, reshape, slice } from '../shape.js'
 import { onesLike, type Tensor, zeros } from '../tensor.js'
 import { type Node, PrimitiveRule, type TapeTracer } from '../trace.js'
 import { type Role, roleOf } from './rows.js'
@@ -113,5 +113,7 @@ function sumOver(x: Tensor, shape: readonly number[]): Tensor {
 function products(x: Tensor, g: Tensor, samples: number, each: number, transpose: boolean): Tensor {
   const left = reshape(x, [samples, each, x.shape[1]])
   const right = reshape(g, [samples, each, g.shape[1]])
+  // A product of a column and a row by numbers: no BLAS is faster where the depth is 1.
+  if (each === 1) return transpose ? mul(matrixTranspose(right), left) : mul(matrixTranspose(left), right)
   return transpose ? matmul(right, left, { transposeA: true }) : matmul(left, right, { transposeA: true })
 }
