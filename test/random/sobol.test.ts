@@ -48,11 +48,11 @@ describe('sobol', () => {
   }).timeout(20_000)
 
   for (const scramble of ['none', 'shift', 'owen'] as const) {
-    it(`puts one point into each of 256 intervals, in every dimension (${scramble})`, () => {
-      const { data } = sobol({ dimensions: 1111, scramble, seed: 7 }).points(256)
+    it(`puts one point into each of 64 intervals, in every dimension (${scramble})`, () => {
+      const { data } = sobol({ dimensions: 1111, scramble, seed: 7 }).points(64)
       for (let j = 0; j < 1111; j++) {
-        const cells = new Set(Array.from({ length: 256 }, (_, i) => Math.floor(256 * data[i * 1111 + j]!)))
-        expect(cells.size, `dimension ${j}`).to.equal(256)
+        const cells = new Set(Array.from({ length: 64 }, (_, i) => Math.floor(64 * data[i * 1111 + j])))
+        expect(cells.size, `dimension ${j}`).to.equal(64)
       }
     })
 

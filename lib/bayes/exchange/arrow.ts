@@ -1,3 +1,4 @@
+import type { Vector } from 'apache-arrow'
 import { ExtremaError } from '../../core/errors.js'
 import type { ParameterMap } from '../space/parameters.js'
 import type { Study } from '../study/study.js'
@@ -11,10 +12,10 @@ import { type ExportedTrial, exported, imported } from './record-json.js'
  * @throws ExtremaError `ERR_PEER` without the package apache-arrow
  */
 export async function exportArrow<S extends ParameterMap>(study: Study<S>): Promise<Uint8Array> {
-  const { tableToIPC, tableFromArrays, vectorFromArray, Utf8, Float64, Int32, Bool } = await loadArrow()
+  const { tableToIPC, Table, vectorFromArray, Utf8, Float64, Int32, Bool } = await loadArrow()
   const records = study.trials
   const text = (values: (string | null)[]) => vectorFromArray(values, new Utf8())
-  const columns: Record<string, ReturnType<typeof vectorFromArray>> = {
+  const columns: Record<string, Vector> = {
     number: vectorFromArray(records.map(({ number }) => number), new Int32()),
     state: text(records.map(({ state }) => state)),
     sampler: text(records.map(({ sampler }) => sampler)),
@@ -43,7 +44,7 @@ export async function exportArrow<S extends ParameterMap>(study: Study<S>): Prom
   numbers(objectives === 1 ? 'value' : 'value_#', objectives, ({ values }) => values)
   numbers('constraint_#', study.constraints, ({ constraints }) => constraints)
   columns.trial = text(records.map((record) => JSON.stringify(exported(record))))
-  return tableToIPC(tableFromArrays(columns as never), 'file')
+  return tableToIPC(new Table(columns), 'file')
 }
 
 /**

@@ -1,8 +1,10 @@
 import { ExtremaError } from '../../core/errors.js'
-import { type Sobol, sobol } from '../../random/index.js'
 import { mostDimensions } from '../../random/direction-numbers.js'
+import { type Generator, type Sobol, sobol } from '../../random/index.js'
 import type { History } from '../history.js'
-import type { Sampler } from '../sampler.js'
+import type { Proposal, Sampler } from '../sampler.js'
+import type { ParameterMap, ParamsOf } from '../space/parameters.js'
+import type { SearchSpace } from '../space/space.js'
 
 /** Points of the sequence that are passed over, because the space does not allow them, before a random one is taken. */
 const mostSkipped = 1000
@@ -18,7 +20,11 @@ export function sobolSampler(): Sampler {
   let sequence: { sobol: Sobol; seed: number; dimensions: number } | undefined
   return {
     name: 'sobol',
-    ask(history, space, random) {
+    ask<S extends ParameterMap>(
+      history: History<ParamsOf<S>>,
+      space: SearchSpace<S>,
+      random: Generator,
+    ): Proposal<ParamsOf<S>> {
       const dimensions = space.dimensions.length
       if (dimensions === 0) return { params: space.decode([]) }
       if (dimensions > mostDimensions) {

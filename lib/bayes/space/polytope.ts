@@ -26,6 +26,7 @@ export function hitAndRun(
   const d = dimensions.length
   const equalities = new Equalities(rows, dimensions)
   const violation = (u: Float64Array) => violationAround(rows, dimensions, u)
+  const straight = rows.flatMap((row) => halfSpacesOf(row, dimensions))
   let u = equalities.project(random.uniform(d))
 
   // Downhill: any point of a random line that is no worse.
@@ -42,7 +43,7 @@ export function hitAndRun(
   const inside = (v: Float64Array) => violation(v) === 0
   const step = (test: (v: Float64Array) => boolean) => {
     const direction = equalities.direction(random)
-    const [from, to] = chord(u, direction)
+    const [from, to] = chord(u, direction, straight)
     const next = equalities.project(moveAlong(u, direction, from, to, random, test))
     if (test(next)) u = next // the projection's rounding may leave the region
   }
@@ -75,8 +76,40 @@ function moveAlong(
   return u
 }
 
-/** The t for which u + t direction is in the unit cube. */
-function chord(u: Float64Array, direction: Float64Array): [number, number] {
+/** a · u <= right. */
+interface HalfSpace {
+  a: Float64Array
+  right: number
+}
+
+/** The bounds of a row of parameters that are neither rounded nor logarithmic, in the coordinates of the cube. */
+function halfSpacesOf(row: Row, dimensions: readonly Dimension[]): HalfSpace[] {
+  const linear = row.dimensions.every((k) => {
+    const { parameter } = dimensions[k]
+    return parameter.type === 'real' && !parameter.log
+  })
+  if (!linear || row.lower === row.upper) return []
+  const { a, offset } = inCube(row, dimensions)
+  const sides: HalfSpace[] = []
+  if (row.upper < Number.POSITIVE_INFINITY) sides.push({ a, right: row.upper - offset })
+  if (row.lower > Number.NEGATIVE_INFINITY) sides.push({ a: a.map((x) => -x), right: offset - row.lower })
+  return sides
+}
+
+/** The sum of a row as a · u + offset. */
+function inCube(row: Row, dimensions: readonly Dimension[]): { a: Float64Array; offset: number } {
+  const a = new Float64Array(dimensions.length)
+  let offset = 0
+  row.dimensions.forEach((k, i) => {
+    const { low, high } = dimensions[k].parameter as { low: number; high: number }
+    a[k] += row.weights[i] * (high - low)
+    offset += row.weights[i] * low
+  })
+  return { a, offset }
+}
+
+/** The t for which u + t direction is in the unit cube and the half-spaces. */
+function chord(u: Float64Array, direction: Float64Array, sides: readonly HalfSpace[]): [number, number] {
   let from = Number.NEGATIVE_INFINITY
   let to = Number.POSITIVE_INFINITY
   for (let i = 0; i < u.length; i++) {
@@ -85,6 +118,12 @@ function chord(u: Float64Array, direction: Float64Array): [number, number] {
     const b = (1 - u[i]) / direction[i]
     from = Math.max(from, Math.min(a, b))
     to = Math.min(to, Math.max(a, b))
+  }
+  for (const { a, right } of sides) {
+    const slope = inner(a, direction)
+    const t = (right - inner(a, u)) / slope
+    if (slope > 0) to = Math.min(to, t)
+    else if (slope < 0) from = Math.max(from, t)
   }
   return from < to && Number.isFinite(from) && Number.isFinite(to) ? [from, to] : [0, 0]
 }
@@ -98,13 +137,8 @@ class Equalities {
     this.#d = dimensions.length
     for (const row of rows) {
       if (row.lower !== row.upper) continue
-      const direction = new Float64Array(this.#d)
-      let right = row.lower
-      row.dimensions.forEach((k, i) => {
-        const { low, high } = dimensions[k].parameter as { low: number; high: number }
-        direction[k] += row.weights[i] * (high - low)
-        right -= row.weights[i] * low
-      })
+      const { a: direction, offset } = inCube(row, dimensions)
+      let right = row.lower - offset
       const before = norm(direction)
       for (const other of this.#rows) {
         const share = inner(direction, other.direction)
@@ -141,5 +175,10 @@ class Equalities {
   }
 }
 
-const inner = (x: Float64Array, y: Float64Array) => x.reduce((sum, value, k) => sum + value * y[k], 0)
+function inner(x: Float64Array, y: Float64Array): number {
+  let sum = 0
+  for (let k = 0; k < x.length; k++) sum += x[k] * y[k]
+  return sum
+}
+
 const norm = (x: Float64Array) => Math.sqrt(inner(x, x))

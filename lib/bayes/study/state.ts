@@ -18,13 +18,11 @@ export class StudyState<S extends ParameterMap> {
   definition: Definition | undefined
   /** Trials that were told, however they ended. */
   finished = 0
-  readonly #space: SearchSpace<S>
   /** How many trials have a point, by its key; of finite spaces only. */
   readonly #tried: Map<string, number> | undefined
   readonly #build: (coordinates: readonly Coordinate[]) => ParamsOf<S>
 
   constructor(space: SearchSpace<S>) {
-    this.#space = space
     this.#tried = Number.isFinite(space.cardinality) ? new Map() : undefined
     this.#build = (coordinates) => space.fromCoordinates(coordinates)
   }
