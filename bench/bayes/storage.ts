@@ -1,16 +1,16 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { categorical, createStudy, integer, real } from '../../lib/bayes/index.js'
-import { type Coordinate } from '../../lib/bayes/space/dimensions.js'
-import { encodeEntry, type StudyEvent } from '../../lib/bayes/study/events.js'
-import { loadSqlite } from '../../lib/bayes/storage/sqlite-driver.js'
+import type { Coordinate } from '../../lib/bayes/space/dimensions.js'
+import { crc32c } from '../../lib/bayes/storage/crc32c.js'
 import { frame } from '../../lib/bayes/storage/frames.js'
+import { loadSqlite } from '../../lib/bayes/storage/sqlite-driver.js'
+import { encodeEntry, type StudyEvent } from '../../lib/bayes/study/events.js'
 import { generator } from '../../lib/random/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
 import { atMost } from '../lib/target.js'
 import { median } from '../lib/timing.js'
-import { writeFileSync } from 'node:fs'
 
 export const description = 'A study of many trials: opening it again, asking and telling, each durable on the disk.'
 
@@ -95,11 +95,10 @@ async function fill(storage: string, trials: number): Promise<void> {
     return
   }
   const Database = await loadSqlite()
-  const { crc32 } = await import('node:zlib')
   const database = new Database(storage)
   const insert = database.prepare('INSERT INTO extrema_records (crc, record) VALUES (?, ?)')
   database.exec('BEGIN')
-  for (const record of records) insert.run(crc32(record), record)
+  for (const record of records) insert.run(crc32c(Buffer.from(record)), record)
   database.exec('COMMIT')
   database.close()
 }

@@ -23,7 +23,10 @@ export function nonDominatedSort(
     }
     const bad = point.findIndex((x) => !Number.isFinite(x))
     if (bad < 0) continue
-    throw new ExtremaError('ERR_NOT_FINITE', `values[${i}][${bad}]: expected a finite number, got ${describe(point[bad])}`)
+    throw new ExtremaError(
+      'ERR_NOT_FINITE',
+      `values[${i}][${bad}]: expected a finite number, got ${describe(point[bad])}`,
+    )
   }
   const points = values.map((point) => point.map((x, j) => signs[j] * x))
   const order = Int32Array.from(points.keys()).sort((a, b) => compare(points[a], points[b]) || a - b)

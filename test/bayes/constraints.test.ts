@@ -36,7 +36,12 @@ describe('constraints on points', () => {
     const d = 5
     const space = searchSpace(
       { ...cube(d), k: integer(0, 3) },
-      { linear: [{ weights: ones(d), equals: 1 }, { weights: { x0: 1, x1: -1 }, atLeast: 0.2 }] },
+      {
+        linear: [
+          { weights: ones(d), equals: 1 },
+          { weights: { x0: 1, x1: -1 }, atLeast: 0.2 },
+        ],
+      },
     )
     let last = 0
     for (let k = 0; k < 100; k++) {
@@ -63,7 +68,10 @@ describe('constraints on points', () => {
 
   it('asks a function, alone and with linear constraints', () => {
     const where = ({ x, y }: { x: number; y: number }) => Math.abs(x - y) < 0.01
-    const space = searchSpace({ x: real(0, 1), y: real(0, 1) }, { where, linear: [{ weights: { x: 1 }, atLeast: 0.99 }] })
+    const space = searchSpace(
+      { x: real(0, 1), y: real(0, 1) },
+      { where, linear: [{ weights: { x: 1 }, atLeast: 0.99 }] },
+    )
     for (let k = 0; k < 20; k++) {
       const params = space.sample(generator(5).split(k))
       expect(params.x).to.be.at.least(0.99)
@@ -75,8 +83,7 @@ describe('constraints on points', () => {
   })
 
   it('says so when nothing is left', () => {
-    const empty = (linear: LinearConstraint[]) => () =>
-      searchSpace(cube(3), { linear }).sample(generator(7))
+    const empty = (linear: LinearConstraint[]) => () => searchSpace(cube(3), { linear }).sample(generator(7))
     const message = /^space: expected constraints that some point satisfies/
     expectError(empty([{ weights: ones(3), atLeast: 3.1 }]), 'ERR_INFEASIBLE', message)
     expectError(empty([{ weights: ones(3), equals: -1 }]), 'ERR_INFEASIBLE', message)

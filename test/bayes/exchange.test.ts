@@ -22,13 +22,25 @@ async function filled() {
 const contents = (study: Awaited<ReturnType<typeof filled>>) =>
   study.trials
     .filter(({ state }) => state !== 'running')
-    .map(({ state, params, values, constraints, error, reports }) => ({ state, params, values, constraints, error, reports }))
+    .map(({ state, params, values, constraints, error, reports }) => ({
+      state,
+      params,
+      values,
+      constraints,
+      error,
+      reports,
+    }))
 
 describe('export and import of trials', () => {
   it('carries all ended trials over as JSON lines', async () => {
     const study = await filled()
     const text = [...exportJsonLines(study)].join('')
-    expect(text.trimEnd().split('\n').map((line) => JSON.parse(line).number)).to.deep.equal([...Array(12).keys()])
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).number),
+    ).to.deep.equal([...Array(12).keys()])
     const other = await createStudy({ space, constraints: 1 })
     expect(await importJsonLines(other, [text.slice(0, 100), text.slice(100)])).to.equal(11)
     expect(contents(other)).to.deep.equal(contents(study))

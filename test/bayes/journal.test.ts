@@ -1,7 +1,8 @@
-import { expect } from 'chai'
-import fc from 'fast-check'
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { crc32c } from '../../lib/bayes/storage/crc32c.js'
 import { frame, unframe } from '../../lib/bayes/storage/frames.js'
 import { openJournal } from '../../lib/bayes/storage/journal.js'
 import { withFolder } from '../helpers/children.js'
@@ -9,14 +10,17 @@ import { expectError, expectRejection } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 
 // Records are lines of JSON arrays, of any characters but the newline, which JSON writes as \n.
-const record = fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.double({ noNaN: true }))).map((x) => JSON.stringify(x))
+const record = fc
+  .array(fc.oneof(fc.string({ unit: 'binary' }), fc.double({ noNaN: true })))
+  .map((x) => JSON.stringify(x))
 const recordsOf = fc.array(record, { minLength: 1, maxLength: 8 })
 const joined = (records: string[]) => Buffer.concat(records.map(frame))
 
 describe('journal', () => {
   it('writes length, checksums and text, which any tool can check', () => {
-    // zlib.crc32(b'["a"]') and of the sixteen digits before, by Python.
-    expect(frame('["a"]').toString()).to.equal('\n0000000578a7a40c2295ae42 ["a"]')
+    // By a CRC-32C of its own, bit by bit, in Python. The check value of the polynomial is that of "123456789".
+    expect(frame('["a"]').toString()).to.equal('\n000000052db45d78b0b49d7c ["a"]')
+    expect(crc32c(Buffer.from('123456789'))).to.equal(0xe3069283)
   })
 
   it('recovers a prefix of the records from any prefix of the bytes', () => {

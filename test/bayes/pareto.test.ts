@@ -51,7 +51,14 @@ describe('non-dominated sort', () => {
 describe('the front of a study', () => {
   it('has what nothing beats among what keeps the constraints', async () => {
     const study = await createStudy({ space: { x: real(0, 1) }, directions: ['minimize', 'maximize'], constraints: 1 })
-    const results: [number, number, number][] = [[1, 1, 0], [2, 2, -1], [3, 2, 0], [0, 3, 0.5], [1, 1, -2], [4, 9, 0]]
+    const results: [number, number, number][] = [
+      [1, 1, 0],
+      [2, 2, -1],
+      [3, 2, 0],
+      [0, 3, 0.5],
+      [1, 1, -2],
+      [4, 9, 0],
+    ]
     for (const [a, b, c] of results) await study.add({ x: a / 10 }, { values: [a, b], constraints: [c] })
     await study.add({ x: 0.5 }, { failed: true })
     expect(study.paretoFront.map(({ number }) => number)).to.deep.equal([0, 1, 4, 5])
@@ -61,7 +68,13 @@ describe('the front of a study', () => {
   it('is the least infeasible where nothing keeps the constraints', async () => {
     const study = await createStudy({ space: { x: real(0, 1) }, directions: ['minimize', 'minimize'], constraints: 2 })
     expect(study.paretoFront).to.deep.equal([])
-    for (const c of [[3, 1], [2, -5], [1, 1], [9, 0]]) await study.add({ x: 0.1 }, { values: [c[0], 1], constraints: c })
+    for (const c of [
+      [3, 1],
+      [2, -5],
+      [1, 1],
+      [9, 0],
+    ])
+      await study.add({ x: 0.1 }, { values: [c[0], 1], constraints: c })
     // Violations 4, 2, 2, 9; of the two with 2 the values (1, 1) beat (2, 1).
     expect(study.paretoFront.map(({ number }) => number)).to.deep.equal([2])
   })

@@ -24,30 +24,99 @@ function verdicts(pruner: Pruner, past: Past[], direction: 'minimize' | 'maximiz
 
 describe('median pruner', () => {
   const past: Past[] = [
-    { reports: [[1, 5], [2, 4]] },
-    { reports: [[1, 3], [2, 3]] },
-    { reports: [[1, 9], [2, 8]] },
+    {
+      reports: [
+        [1, 5],
+        [2, 4],
+      ],
+    },
+    {
+      reports: [
+        [1, 3],
+        [2, 3],
+      ],
+    },
+    {
+      reports: [
+        [1, 9],
+        [2, 8],
+      ],
+    },
   ]
 
   it('compares the best so far with the median at the same step', () => {
     const pruner = medianPruner({ startupTrials: 3 })
     // Medians: 5 at step 1, 4 at step 2.
-    expect(verdicts(pruner, [...past, { reports: [[1, 5.1], [2, 4]] }])).to.deep.equal([true, false])
-    expect(verdicts(pruner, [...past, { reports: [[1, 5], [2, 4.5]] }])).to.deep.equal([false, true])
-    expect(verdicts(pruner, [...past, { reports: [[1, 2], [2, 50]] }])).to.deep.equal([false, false])
+    expect(
+      verdicts(pruner, [
+        ...past,
+        {
+          reports: [
+            [1, 5.1],
+            [2, 4],
+          ],
+        },
+      ]),
+    ).to.deep.equal([true, false])
+    expect(
+      verdicts(pruner, [
+        ...past,
+        {
+          reports: [
+            [1, 5],
+            [2, 4.5],
+          ],
+        },
+      ]),
+    ).to.deep.equal([false, true])
+    expect(
+      verdicts(pruner, [
+        ...past,
+        {
+          reports: [
+            [1, 2],
+            [2, 50],
+          ],
+        },
+      ]),
+    ).to.deep.equal([false, false])
   })
 
   it('looks at complete trials only, at steps that they reported', () => {
     const pruner = medianPruner({ startupTrials: 1 })
-    const others: Past[] = [{ reports: [[1, 5]] }, { reports: [[1, 1]], state: 'pruned' }, { reports: [[1, 1]], state: 'failed' }]
-    expect(verdicts(pruner, [...others, { reports: [[1, 5], [2, 99]] }])).to.deep.equal([false, false])
+    const others: Past[] = [
+      { reports: [[1, 5]] },
+      { reports: [[1, 1]], state: 'pruned' },
+      { reports: [[1, 1]], state: 'failed' },
+    ]
+    expect(
+      verdicts(pruner, [
+        ...others,
+        {
+          reports: [
+            [1, 5],
+            [2, 99],
+          ],
+        },
+      ]),
+    ).to.deep.equal([false, false])
     expect(verdicts(pruner, [...others, { reports: [[1, 5.5]] }])).to.deep.equal([true])
   })
 
   it('waits for trials and for steps', () => {
     expect(verdicts(medianPruner({ startupTrials: 4 }), [...past, { reports: [[1, 99]] }])).to.deep.equal([false])
     const warm = medianPruner({ startupTrials: 3, warmupSteps: 2 })
-    expect(verdicts(warm, [...past, { reports: [[1, 99], [2, 98]] }])).to.deep.equal([false, true])
+    expect(
+      verdicts(warm, [
+        ...past,
+        {
+          reports: [
+            [1, 99],
+            [2, 98],
+          ],
+        },
+      ]),
+    ).to.deep.equal([false, true])
     expect(verdicts(medianPruner({ startupTrials: 0 }), [{ reports: [[1, 99]] }])).to.deep.equal([false])
   })
 
@@ -71,7 +140,17 @@ describe('ASHA pruner', () => {
     expect(verdicts(pruner, [...others, { reports: [[1, 1.5]] }])).to.deep.equal([false])
     expect(verdicts(pruner, [...others, { reports: [[1, 2.5]] }])).to.deep.equal([true])
     // Steps between rungs decide nothing, whatever their value.
-    expect(verdicts(pruner, [...others, { reports: [[1, 0], [2, 99]] }])).to.deep.equal([false, false])
+    expect(
+      verdicts(pruner, [
+        ...others,
+        {
+          reports: [
+            [1, 0],
+            [2, 99],
+          ],
+        },
+      ]),
+    ).to.deep.equal([false, false])
   })
 
   it('lets the best of fewer than three go on, ties with it too', () => {
@@ -82,20 +161,56 @@ describe('ASHA pruner', () => {
   })
 
   it('passes all the rungs that a report skips over', () => {
-    const others: Past[] = [{ reports: [[1, 5], [3, 1], [9, 1]] }]
+    const others: Past[] = [
+      {
+        reports: [
+          [1, 5],
+          [3, 1],
+          [9, 1],
+        ],
+      },
+    ]
     // Step 4 is the first at rungs 1 and 3: 3 beats 5 at the first, but not 1 at the second.
     expect(verdicts(pruner, [...others, { reports: [[4, 3]] }])).to.deep.equal([true])
-    expect(verdicts(pruner, [...others, { reports: [[2, 3], [3, 0.5], [8, 9], [9, 2]] }])).to.deep.equal([
-      ...[false, false, false, true],
-    ])
+    expect(
+      verdicts(pruner, [
+        ...others,
+        {
+          reports: [
+            [2, 3],
+            [3, 0.5],
+            [8, 9],
+            [9, 2],
+          ],
+        },
+      ]),
+    ).to.deep.equal([...[false, false, false, true]])
   })
 
   it('starts later with a stopping rate, and maximizes', () => {
     const late = ashaPruner({ minResource: 2, reductionFactor: 2, minEarlyStoppingRate: 1 })
-    const others: Past[] = [{ reports: [[1, 1], [2, 1], [4, 1]] }]
-    expect(verdicts(late, [...others, { reports: [[1, 9], [2, 9], [3, 9], [4, 9]] }])).to.deep.equal([
-      ...[false, false, false, true],
-    ])
+    const others: Past[] = [
+      {
+        reports: [
+          [1, 1],
+          [2, 1],
+          [4, 1],
+        ],
+      },
+    ]
+    expect(
+      verdicts(late, [
+        ...others,
+        {
+          reports: [
+            [1, 9],
+            [2, 9],
+            [3, 9],
+            [4, 9],
+          ],
+        },
+      ]),
+    ).to.deep.equal([...[false, false, false, true]])
     expect(verdicts(late, [...others, { reports: [[4, 9]] }], 'maximize')).to.deep.equal([false])
   })
 })
@@ -104,8 +219,21 @@ describe('Hyperband pruner', () => {
   // R = 9, eta = 3: s_max = 2; brackets of 9, ⌈3/2 · 3⌉ = 5 and 3 trials, with rungs 1, 3; 3; none.
   const pruner = hyperbandPruner({ maxResource: 9 })
   const at = (number: number, fill: Past, last: Past) => [...Array.from({ length: number }, () => fill), last]
-  const good: Past = { reports: [[1, 0], [3, 0], [9, 0]] }
-  const bad: Past = { reports: [[1, 9], [2, 9], [3, 9], [9, 9]] }
+  const good: Past = {
+    reports: [
+      [1, 0],
+      [3, 0],
+      [9, 0],
+    ],
+  }
+  const bad: Past = {
+    reports: [
+      [1, 9],
+      [2, 9],
+      [3, 9],
+      [9, 9],
+    ],
+  }
 
   it('gives each bracket its trials and rungs', () => {
     for (const number of [1, 8, 17, 18 + 7]) {
@@ -127,8 +255,24 @@ describe('Hyperband pruner', () => {
   it('has as many brackets as the paper for R = 81', () => {
     // JMLR 18, table 1: 81, 34, 15, 8 and 5 trials, first rungs 1, 3, 9, 27, 81.
     const pruner81 = hyperbandPruner({ maxResource: 81 })
-    const steps: Past = { reports: [[1, 9], [3, 9], [9, 9], [27, 9], [81, 9]] }
-    const best: Past = { reports: [[1, 0], [3, 0], [9, 0], [27, 0], [81, 0]] }
+    const steps: Past = {
+      reports: [
+        [1, 9],
+        [3, 9],
+        [9, 9],
+        [27, 9],
+        [81, 9],
+      ],
+    }
+    const best: Past = {
+      reports: [
+        [1, 0],
+        [3, 0],
+        [9, 0],
+        [27, 0],
+        [81, 0],
+      ],
+    }
     const first = (number: number) => verdicts(pruner81, at(number, best, steps)).indexOf(true)
     // The second trial of each bracket, and its last.
     expect([1, 80, 82, 114, 116, 129, 131, 137, 139, 142].map(first)).to.deep.equal([0, 0, 1, 1, 2, 2, 3, 3, -1, -1])
@@ -141,7 +285,11 @@ describe('options of pruners', () => {
     expectError(() => medianPruner({ warmUp: 3 } as never), 'ERR_OPTION', /did you mean 'warmupSteps'/)
     expectError(() => ashaPruner({ reductionFactor: 1 }), 'ERR_OPTION', /^reductionFactor: expected a number > 1/)
     expectError(() => ashaPruner({ minResource: 0 }), 'ERR_NOT_POSITIVE', /^minResource/)
-    expectError(() => hyperbandPruner({ maxResource: 2, minResource: 3 }), 'ERR_OPTION', /^maxResource: expected at least/)
+    expectError(
+      () => hyperbandPruner({ maxResource: 2, minResource: 3 }),
+      'ERR_OPTION',
+      /^maxResource: expected at least/,
+    )
     expectError(() => hyperbandPruner({} as never), 'ERR_OPTION', /^maxResource/)
   })
 })

@@ -114,7 +114,11 @@ describe('search space', () => {
     expect(discrete.cardinality).to.equal(Number.POSITIVE_INFINITY)
     const finite = searchSpace({
       ...rest,
-      opt: conditional({ one: { k: integer(0, 4), m: categorical(['p', 'q']) }, two: {}, three: { z: ordinal([1, 2, 3]) } }),
+      opt: conditional({
+        one: { k: integer(0, 4), m: categorical(['p', 'q']) },
+        two: {},
+        three: { z: ordinal([1, 2, 3]) },
+      }),
     })
     // n 5, act 3, batch 4; branches 10 + 1 + 3.
     expect(finite.cardinality).to.equal(5 * 3 * 4 * 14)

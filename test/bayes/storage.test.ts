@@ -1,10 +1,10 @@
-import { expect } from 'chai'
 import { spawn } from 'node:child_process'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
 import { createStudy, real, searchSpace } from '../../lib/bayes/index.js'
 import { loadSqlite } from '../../lib/bayes/storage/sqlite-driver.js'
 import { withFolder } from '../helpers/children.js'
@@ -191,7 +191,9 @@ describe('storage', () => {
       await study.optimize(objective, { trials: 2 })
       await study.close()
       const again = await createStudy({ space, storage })
-      expect(again.trials.map(({ number, params, values }) => ({ number, params, values }))).to.deep.equal(await undisturbedWith(0, 5))
+      expect(again.trials.map(({ number, params, values }) => ({ number, params, values }))).to.deep.equal(
+        await undisturbedWith(0, 5),
+      )
       await again.close()
     }))
 

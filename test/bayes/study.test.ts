@@ -28,8 +28,14 @@ describe('study, ask and tell', () => {
     await study.tell(trials[1], { failed: 'out of memory' })
     expect(study.pending).to.deep.equal([])
     expect(study.trials.map(({ state, values, error }) => [state, values?.[0], error])).to.deep.equal([
-      ...[['complete', 2, undefined], ['failed', undefined, 'out of memory']],
-      ...[['complete', 3, undefined], ['complete', 1, undefined]],
+      ...[
+        ['complete', 2, undefined],
+        ['failed', undefined, 'out of memory'],
+      ],
+      ...[
+        ['complete', 3, undefined],
+        ['complete', 1, undefined],
+      ],
     ])
     expect(study.trials[0].gradient).to.deep.equal({ x: 0.5 })
     expect(study.best).to.deep.include({ number: 3, value: 1, feasible: true, violation: 0 })
@@ -58,7 +64,11 @@ describe('study, ask and tell', () => {
     const trial = await study.ask()
     await study.tell(trial, 1)
     await study.tell(trial, { value: 1 })
-    await expectRejection(study.tell(trial, 2), 'ERR_TRIAL', 'trial 0: expected one that is running, got one that is complete')
+    await expectRejection(
+      study.tell(trial, 2),
+      'ERR_TRIAL',
+      'trial 0: expected one that is running, got one that is complete',
+    )
     await expectRejection(study.tell(7, 2), 'ERR_TRIAL', /^trial: expected one of 1, got number 7/)
     await expectRejection(trial.report(1, 2), 'ERR_TRIAL', /complete/)
     const pruned = await study.ask()
@@ -80,7 +90,11 @@ describe('study, ask and tell', () => {
     await wrong({}, 'ERR_OPTION', /expected one of value, values, failed/)
     await wrong('1', 'ERR_OPTION', /^result: expected a number/)
     await wrong({ valu: 1 }, 'ERR_OPTION', /did you mean 'value'/)
-    await wrong({ value: 1, constraints: [0], gradient: { k: 1, y: 2 } }, 'ERR_OPTION', /result.gradient: unknown name 'y'/)
+    await wrong(
+      { value: 1, constraints: [0], gradient: { k: 1, y: 2 } },
+      'ERR_OPTION',
+      /result.gradient: unknown name 'y'/,
+    )
     await wrong({ value: 1, constraints: [0], gradient: { x: Number.NaN } }, 'ERR_NOT_FINITE', /result.gradient.x/)
     expect(study.pending).to.have.length(1)
     await study.tell(trial, { value: 1, constraints: [0] })
@@ -89,7 +103,10 @@ describe('study, ask and tell', () => {
   it('proposes each point of a finite space once, and says when there is none', async () => {
     for (const sampler of [randomSampler(), sobolSampler()]) {
       const small = { a: integer(0, 3), b: categorical(['x', 'y', 'z']) }
-      const study = await createStudy({ space: searchSpace(small, { where: ({ a, b }) => a !== 0 || b === 'x' }), sampler })
+      const study = await createStudy({
+        space: searchSpace(small, { where: ({ a, b }) => a !== 0 || b === 'x' }),
+        sampler,
+      })
       const trials = await study.ask(10)
       expect(new Set(trials.map(({ params: { a, b } }) => `${a}${b}`)).size).to.equal(10)
       await expectRejection(study.ask(), 'ERR_EXHAUSTED', /got none among 12/)
@@ -131,15 +148,30 @@ describe('study, ask and tell', () => {
     await study.ask(2)
     // Each trial has a stream of its own.
     const uniform = (number: number) => generator(5).split(number).split(0).uniform()
-    expect(seen).to.deep.equal([[0, 5, uniform(0)], [1, 5, uniform(1)]])
+    expect(seen).to.deep.equal([
+      [0, 5, uniform(0)],
+      [1, 5, uniform(1)],
+    ])
     await study.tell(1, 4)
     await study.tell(0, 2)
     expect(study.explain(1)).to.deep.equal({
-      ...{ number: 1, state: 'complete', sampler: 'mine', reason: { why: 'the middle' }, violation: 0, rank: 2, regret: 2 },
+      ...{
+        number: 1,
+        state: 'complete',
+        sampler: 'mine',
+        reason: { why: 'the middle' },
+        violation: 0,
+        rank: 2,
+        regret: 2,
+      },
       text: 'trial 1 was proposed by mine (why: the middle); it is complete, number 2 of those that are complete',
     })
     const narrow = searchSpace(space, { where: ({ x }) => x > 0.5 })
-    await expectRejection((await createStudy({ space: narrow, sampler })).ask(), 'ERR_INFEASIBLE', /^params: expected a point/)
+    await expectRejection(
+      (await createStudy({ space: narrow, sampler })).ask(),
+      'ERR_INFEASIBLE',
+      /^params: expected a point/,
+    )
   })
 
   it('follows the Sobol sequence, past what is not allowed', async () => {
@@ -260,7 +292,11 @@ describe('study.optimize', () => {
     const failing = () => {
       throw new TypeError('x is undefined')
     }
-    await expectRejection((await createStudy({ space })).optimize(failing, { trials: 3 }), 'ERR_ORACLE', /3 failures; the last: x is undefined/)
+    await expectRejection(
+      (await createStudy({ space })).optimize(failing, { trials: 3 }),
+      'ERR_ORACLE',
+      /3 failures; the last: x is undefined/,
+    )
   })
 
   it('stops at the time limit and gives back what is under way', async () => {
@@ -305,9 +341,17 @@ describe('study.optimize', () => {
     expect(solution).to.deep.include({ status: 'converged', iterations: 6 })
     expect(solution.best!.params).to.deep.equal({ k: 4 })
     const open = await createStudy({ space })
-    await expectRejection(open.optimize(() => 1), 'ERR_OPTION', 'options: expected trials, timeLimit or signal, got none')
+    await expectRejection(
+      open.optimize(() => 1),
+      'ERR_OPTION',
+      'options: expected trials, timeLimit or signal, got none',
+    )
     await expectRejection(open.optimize(3 as never), 'ERR_OPTION', /^objective/)
-    await expectRejection(open.optimize(() => 1, { trial: 3 } as never), 'ERR_OPTION', /did you mean 'trials'/)
+    await expectRejection(
+      open.optimize(() => 1, { trial: 3 } as never),
+      'ERR_OPTION',
+      /did you mean 'trials'/,
+    )
   })
 
   it('lets errors outside the objective through', async () => {
@@ -322,7 +366,9 @@ describe('study.optimize', () => {
 
 describe('importance', () => {
   it('is that of the analysis of variance, which is known for sums and products', async () => {
-    const study = await createStudy({ space: { a: real(0, 1), b: real(0, 1), c: real(0, 1), d: categorical(['u', 'v']) } })
+    const study = await createStudy({
+      space: { a: real(0, 1), b: real(0, 1), c: real(0, 1), d: categorical(['u', 'v']) },
+    })
     // Variances 9/12, 1/12, 0 and 0.25 · 1: shares 0.692, 0.077, 0, 0.231.
     await study.optimize(({ a, b, d }) => 3 * a + b + (d === 'u' ? 1 : 0), { trials: 512 })
     const shares = await study.importance({ trees: 16 })

@@ -4,8 +4,8 @@ import {
   createStudy,
   fixed,
   integer,
-  type ParamsOf,
   ordinal,
+  type ParamsOf,
   real,
   searchSpace,
 } from '../../lib/bayes/index.js'

@@ -1,5 +1,5 @@
-import { expect } from 'chai'
 import { existsSync, readFileSync } from 'node:fs'
+import { expect } from 'chai'
 import { cli, inProcess, Scratch } from './helpers.js'
 
 const json = (value: unknown) => JSON.stringify(value)
@@ -34,7 +34,10 @@ require('node:fs').appendFileSync(process.env.SEEN, JSON.stringify([x, k, mode, 
     const out = scratch.path('trials.jsonl')
     const { code, stdout, stderr } = await run(['--trials', '12', '--parallel', '2', '--json', '--out', out], command)
     expect([code, stderr]).to.deep.equal([0, ''])
-    const lines = readFileSync(scratch.path('seen'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line))
+    const lines = readFileSync(scratch.path('seen'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     expect(lines).to.have.length(12)
     for (const [x, k, mode, rest, given, trial] of lines) {
       const params = JSON.parse(given)
@@ -61,7 +64,10 @@ if (n === 3) setInterval(() => {}, 1000)
 else console.log(JSON.stringify({ value: 10 - n }))`,
     )
     const storage = scratch.path('study.journal')
-    const first = await run(['--trials', '4', '--timeout', '1', '--parallel', '4', '--storage', storage], [node, moody, '{trial}'])
+    const first = await run(
+      ['--trials', '4', '--timeout', '1', '--parallel', '4', '--storage', storage],
+      [node, moody, '{trial}'],
+    )
     expect(first.code).to.equal(0)
     expect(first.stdout).to.match(/^trials {3,}1 complete, 3 failed, 0 pruned\n/)
     const second = await run(['--trials', '6', '--storage', storage, '--json'], [node, moody, '{trial}'])
@@ -90,7 +96,10 @@ else console.log(JSON.stringify({ value: n }))`,
   })
 
   it('has several objectives and constraints', async () => {
-    const many = scratch.file('many.cjs', 'const n = Number(process.argv[2]); console.log(JSON.stringify({ values: [n, n % 2], constraints: [n - 3] }))')
+    const many = scratch.file(
+      'many.cjs',
+      'const n = Number(process.argv[2]); console.log(JSON.stringify({ values: [n, n % 2], constraints: [n - 3] }))',
+    )
     const args = ['--trials', '5', '--direction', 'minimize,maximize', '--constraints', '1', '--json']
     const { paretoFront } = JSON.parse((await run(args, [node, many, '{trial}'])).stdout)
     // (0, 0) and (1, 1); 4 breaks its constraint.

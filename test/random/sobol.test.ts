@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { directionBits, polynomialCounts } from '../../lib/random/joe-kuo.js'
 import { type Sobol, sobol } from '../../lib/random/index.js'
+import { directionBits, polynomialCounts } from '../../lib/random/joe-kuo.js'
 import { expectError } from '../helpers/errors.js'
 
 const pointsOf = (sequence: Sobol, n: number, first = 0) =>

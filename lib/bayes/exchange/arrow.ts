@@ -16,7 +16,10 @@ export async function exportArrow<S extends ParameterMap>(study: Study<S>): Prom
   const records = study.trials
   const text = (values: (string | null)[]) => vectorFromArray(values, new Utf8())
   const columns: Record<string, Vector> = {
-    number: vectorFromArray(records.map(({ number }) => number), new Int32()),
+    number: vectorFromArray(
+      records.map(({ number }) => number),
+      new Int32(),
+    ),
     state: text(records.map(({ state }) => state)),
     sampler: text(records.map(({ sampler }) => sampler)),
   }
@@ -32,7 +35,11 @@ export async function exportArrow<S extends ParameterMap>(study: Study<S>): Prom
     else if (all('boolean')) columns[name] = vectorFromArray(values, new Bool())
     else columns[name] = text(values.map((value) => (value === null ? null : String(value))))
   })
-  const numbers = (name: string, count: number, of: (record: (typeof records)[number]) => readonly number[] | undefined) => {
+  const numbers = (
+    name: string,
+    count: number,
+    of: (record: (typeof records)[number]) => readonly number[] | undefined,
+  ) => {
     for (let k = 0; k < count; k++) {
       columns[name.replace('#', String(k))] = vectorFromArray(
         records.map((record) => of(record)?.[k] ?? null),
@@ -58,9 +65,13 @@ export async function importArrow<S extends ParameterMap>(study: Study<S>, bytes
   try {
     column = tableFromIPC(bytes).getChild('trial') ?? []
   } catch (cause) {
-    throw new ExtremaError('ERR_OPTION', `bytes: expected an Arrow file, got ${bytes.length} bytes; ${(cause as Error).message}`, {
-      cause,
-    })
+    throw new ExtremaError(
+      'ERR_OPTION',
+      `bytes: expected an Arrow file, got ${bytes.length} bytes; ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    )
   }
   const trials = [...column].flatMap((text, row) => {
     const given = JSON.parse(String(text)) as ExportedTrial
@@ -77,6 +88,8 @@ async function loadArrow(): Promise<typeof import('apache-arrow')> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') throw cause
-    throw new ExtremaError('ERR_PEER', 'Arrow: needs a package that is not installed; npm install apache-arrow', { cause })
+    throw new ExtremaError('ERR_PEER', 'Arrow: needs a package that is not installed; npm install apache-arrow', {
+      cause,
+    })
   }
 }

@@ -37,10 +37,23 @@ export function exported<P>(record: TrialRecord<P>): ExportedTrial<P> {
 }
 
 /** An exported trial after its checks: undefined for one that had not ended. `place` names it in messages. */
-export function imported<S extends ParameterMap>(given: unknown, place: string, study: Study<S>): ImportedTrial | undefined {
+export function imported<S extends ParameterMap>(
+  given: unknown,
+  place: string,
+  study: Study<S>,
+): ImportedTrial | undefined {
   if (!isRecord(given)) throw new ExtremaError('ERR_OPTION', `${place}: expected a trial, got ${describe(given)}`)
   checkNames(place, given, names)
-  const { state, params, values, constraints, gradient, error, reports = [], sampler = 'imported' } = given as unknown as ExportedTrial
+  const {
+    state,
+    params,
+    values,
+    constraints,
+    gradient,
+    error,
+    reports = [],
+    sampler = 'imported',
+  } = given as unknown as ExportedTrial
   if (state === 'waiting' || state === 'running') return undefined
   const coordinates = study.space.toCoordinates(params as ParamsOf<S>)
   const result: TrialResult = {
@@ -50,7 +63,8 @@ export function imported<S extends ParameterMap>(given: unknown, place: string, 
     ...(state === 'cancelled' ? { cancelled: true } : {}),
   }
   const outcome: Outcome = checkResult(result, study.directions.length, study.constraints, study.space.dimensions)
-  if (typeof sampler !== 'string') throw new ExtremaError('ERR_OPTION', `${place}.sampler: expected text, got ${describe(sampler)}`)
+  if (typeof sampler !== 'string')
+    throw new ExtremaError('ERR_OPTION', `${place}.sampler: expected text, got ${describe(sampler)}`)
   const right = (report: unknown) => Array.isArray(report) && report.length === 2 && report.every(Number.isFinite)
   if (!Array.isArray(reports) || !reports.every(right)) {
     throw new ExtremaError('ERR_OPTION', `${place}.reports: expected pairs of step and value, got others`)

@@ -41,7 +41,10 @@ export async function importance<S extends ParameterMap>(
   const random = generator(whole('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER))
   const complete = trials.filter(({ state }) => state === 'complete')
   if (complete.length < leastTrials) {
-    throw new ExtremaError('ERR_OPTION', `trials: expected at least ${leastTrials} complete ones, got ${complete.length}`)
+    throw new ExtremaError(
+      'ERR_OPTION',
+      `trials: expected at least ${leastTrials} complete ones, got ${complete.length}`,
+    )
   }
   const n = Math.min(complete.length, mostTrials)
   const chosen = Array.from(random.sample(complete.length, n), (k) => complete[k])

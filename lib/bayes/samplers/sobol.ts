@@ -28,7 +28,10 @@ export function sobolSampler(): Sampler {
       const dimensions = space.dimensions.length
       if (dimensions === 0) return { params: space.decode([]) }
       if (dimensions > mostDimensions) {
-        throw new ExtremaError('ERR_OPTION', `space: expected at most ${mostDimensions} dimensions for 'sobol', got ${dimensions}`)
+        throw new ExtremaError(
+          'ERR_OPTION',
+          `space: expected at most ${mostDimensions} dimensions for 'sobol', got ${dimensions}`,
+        )
       }
       const { seed } = history
       if (sequence?.seed !== seed || sequence.dimensions !== dimensions) {

@@ -98,7 +98,9 @@ export function coordinateAt({ parameter, cells }: Dimension, u: number): number
 export function unitOf({ parameter, cells }: Dimension, coordinate: number): number {
   if (parameter.type === 'real') {
     const { low, high, log } = parameter
-    return log ? (Math.log(coordinate) - Math.log(low)) / (Math.log(high) - Math.log(low)) : (coordinate - low) / (high - low)
+    return log
+      ? (Math.log(coordinate) - Math.log(low)) / (Math.log(high) - Math.log(low))
+      : (coordinate - low) / (high - low)
   }
   if (parameter.type === 'integer') {
     const { low, high, log, step = 1 } = parameter

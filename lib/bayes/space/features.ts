@@ -13,7 +13,11 @@ export interface FeatureColumn {
 export function featureColumns(dimensions: readonly Dimension[]): FeatureColumn[] {
   return dimensions.flatMap(({ name, parameter, cells }, dimension): FeatureColumn[] => {
     if (parameter.type !== 'categorical' && parameter.type !== 'switch') return [{ dimension, name, value: undefined }]
-    return Array.from({ length: cells }, (_, value) => ({ dimension, name: `${name}=${parameter.values[value]}`, value }))
+    return Array.from({ length: cells }, (_, value) => ({
+      dimension,
+      name: `${name}=${parameter.values[value]}`,
+      value,
+    }))
   })
 }
 

@@ -85,8 +85,13 @@ function numericDimension(place: string, name: string, dimensions: readonly Dime
       !(exact && parameter.log),
   )
   if (numeric.includes(dimensions[k])) return k
-  const kind = exact ? 'real parameter that is in no branch and not logarithmic' : 'real or integer parameter in no branch'
-  const nearest = nearestName(name, numeric.map((dimension) => dimension.name))
+  const kind = exact
+    ? 'real parameter that is in no branch and not logarithmic'
+    : 'real or integer parameter in no branch'
+  const nearest = nearestName(
+    name,
+    numeric.map((dimension) => dimension.name),
+  )
   const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`
   throw new ExtremaError('ERR_OPTION', `${place}.weights: expected names of a ${kind}, got '${name}'${hint}`)
 }
@@ -102,7 +107,11 @@ function excess(row: Row, value: (dimension: number) => number): number {
 /** The largest violation of the rows at coordinates: 0 where all hold. */
 export function violationAt(rows: readonly Row[], coordinates: readonly Coordinate[]): number {
   let worst = 0
-  for (const row of rows) worst = Math.max(worst, excess(row, (k) => coordinates[k] as number))
+  for (const row of rows)
+    worst = Math.max(
+      worst,
+      excess(row, (k) => coordinates[k] as number),
+    )
   return worst
 }
 

@@ -129,7 +129,8 @@ const fields = {
 
 /** Refuses parameters that are wrong in themselves; `name` is that of the whole in messages. */
 export function checkParameters(name: string, given: unknown): ParameterMap {
-  if (!isRecord(given)) throw new ExtremaError('ERR_OPTION', `${name}: expected parameters by name, got ${describe(given)}`)
+  if (!isRecord(given))
+    throw new ExtremaError('ERR_OPTION', `${name}: expected parameters by name, got ${describe(given)}`)
   for (const key of Object.keys(given)) {
     const place = `${name}.${key}`
     if (!/^[A-Za-z_$][\w$-]*$/.test(key) || key === '__proto__') {
@@ -184,11 +185,13 @@ function checkLog(place: string, low: number, log: unknown): void {
 }
 
 function checkValues(place: string, values: unknown): void {
-  if (!Array.isArray(values) || values.length === 0) refuse(`${place}.values`, 'at least one value', describeList(values), false)
+  if (!Array.isArray(values) || values.length === 0)
+    refuse(`${place}.values`, 'at least one value', describeList(values), false)
   const seen = new Set<Choice>()
   for (const [i, value] of (values as unknown[]).entries()) {
     checkChoice(`${place}.values[${i}]`, value)
-    if (seen.has(value as Choice)) refuse(`${place}.values[${i}]`, 'different values', `${describe(value)} twice`, false)
+    if (seen.has(value as Choice))
+      refuse(`${place}.values[${i}]`, 'different values', `${describe(value)} twice`, false)
     seen.add(value as Choice)
   }
 }
@@ -200,7 +203,8 @@ function checkChoice(place: string, value: unknown): void {
 }
 
 function checkBranches(place: string, branches: unknown): void {
-  if (!isRecord(branches) || Object.keys(branches).length === 0) refuse(`${place}.branches`, 'at least one branch', branches)
+  if (!isRecord(branches) || Object.keys(branches).length === 0)
+    refuse(`${place}.branches`, 'at least one branch', branches)
   for (const [branch, parameters] of Object.entries(branches as Record<string, unknown>)) {
     checkParameters(`${place}.${branch}`, parameters)
     if (Object.hasOwn(parameters as object, 'choice')) {

@@ -3,8 +3,8 @@ import { ExtremaError } from '../../core/errors.js'
 import { checkNames, describe, nearestName } from '../../core/options.js'
 import type { Generator } from '../../random/index.js'
 import {
-  cardinalityOf,
   type Coordinate,
+  cardinalityOf,
   coordinateAt,
   coordinateOfCell,
   type Dimension,
@@ -13,7 +13,7 @@ import {
 } from './dimensions.js'
 import { type FeatureColumn, featureColumns, featuresOf } from './features.js'
 import { checkLinear, type LinearConstraint, type Row, violationAt } from './linear.js'
-import { checkParameters, type Choice, isRecord, type ParameterMap, type ParamsOf } from './parameters.js'
+import { type Choice, checkParameters, isRecord, type ParameterMap, type ParamsOf } from './parameters.js'
 import { hitAndRun } from './polytope.js'
 
 /** What a space needs besides its parameters. */
@@ -132,7 +132,10 @@ export class SearchSpace<S extends ParameterMap = ParameterMap> {
       if (value !== undefined) return value
       if (done) break
     }
-    throw new ExtremaError('ERR_INFEASIBLE', 'space: expected constraints that some point satisfies, got none that does')
+    throw new ExtremaError(
+      'ERR_INFEASIBLE',
+      'space: expected constraints that some point satisfies, got none that does',
+    )
   }
 
   /**
@@ -153,7 +156,10 @@ export class SearchSpace<S extends ParameterMap = ParameterMap> {
   }
 
   /** Goes through the points of a finite space in a random order without repetition; yields the one that is found. */
-  *#search(random: Generator, taken: (key: string) => boolean): globalThis.Generator<ParamsOf<S> | undefined, undefined> {
+  *#search(
+    random: Generator,
+    taken: (key: string) => boolean,
+  ): globalThis.Generator<ParamsOf<S> | undefined, undefined> {
     const n = this.cardinality
     if (n > Number.MAX_SAFE_INTEGER) return undefined
     let stride = n === 1 ? 1 : random.integer(1, n)
@@ -283,7 +289,8 @@ function checkPoint(place: string, given: unknown, parameters: ParameterMap, ext
     } else if (parameter.type === 'conditional') {
       if (!isRecord(value)) refuse(here, 'a branch, as { choice, … }', value)
       const branches = Object.keys(parameter.branches)
-      if (!branches.includes(value.choice as string)) refuse(`${here}.choice`, `'${branches.join("', '")}'`, value.choice)
+      if (!branches.includes(value.choice as string))
+        refuse(`${here}.choice`, `'${branches.join("', '")}'`, value.choice)
       checkPoint(here, value, parameter.branches[value.choice as string], ['choice'])
     } else if (parameter.type === 'real' || parameter.type === 'integer') {
       const { low, high } = parameter

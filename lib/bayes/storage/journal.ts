@@ -8,7 +8,7 @@ const chunk = 2 ** 20
 
 /**
  * A journal: a file that is only appended to, each record by one write(2) to the end of the file, which the system does not mix with
- * those of other processes. Every record has checksums (frames.ts), and is read back from the file before it counts. For a
+ * those of other processes. Every record has checksums (frames.ts) and is read back from the file before it counts. For a
  * file system of this machine, not one over a network.
  */
 export async function openJournal(path: string): Promise<Storage> {
@@ -77,7 +77,10 @@ class Journal implements Storage {
     const { size } = await this.#attempt('read', () => this.#file.stat())
     if (size < this.#position) {
       const came = `one of ${size} bytes: it was cut or replaced`
-      throw new ExtremaError('ERR_STORAGE', `storage: expected '${this.#path}' to grow from ${this.#position} bytes, got ${came}`)
+      throw new ExtremaError(
+        'ERR_STORAGE',
+        `storage: expected '${this.#path}' to grow from ${this.#position} bytes, got ${came}`,
+      )
     }
     const parts: string[][] = []
     let bytes = Buffer.alloc(0)

@@ -26,7 +26,7 @@ export async function loadSqlite(): Promise<Constructor> {
   if (other !== undefined) return other.default
   throw new ExtremaError(
     'ERR_PEER',
-    'storage: SQLite needs Node 22.13 or later, or a package that is not installed; npm install better-sqlite3',
+    'storage: SQLite needs Node 22.13 or later, or a package that is not installed; npm install better-sqlite3@12',
   )
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { crc32 } from 'node:zlib'
 import { ExtremaError } from '../../core/errors.js'
+import { crc32c } from './crc32c.js'
 import { loadSqlite, type SqliteDatabase, type SqliteStatement } from './sqlite-driver.js'
 import type { Storage } from './storage.js'
 
@@ -56,7 +56,7 @@ class Sqlite implements Storage {
   }
 
   async append(record: string): Promise<void> {
-    await patiently(this.#path, () => this.#insert.run(crc32(record), record))
+    await patiently(this.#path, () => this.#insert.run(crc32c(Buffer.from(record)), record))
   }
 
   /** A transaction of its own, with `synchronous = FULL`, is on the disk when it ends. */
@@ -71,9 +71,12 @@ class Sqlite implements Storage {
         record: string
       }[]
       for (const { id, crc, record } of rows) {
-        if (crc32(record) !== crc) {
+        if (crc32c(Buffer.from(record)) !== crc) {
           const came = 'one that was damaged'
-          throw new ExtremaError('ERR_STORAGE', `storage: expected record ${id} of '${this.#path}' as it was written, got ${came}`)
+          throw new ExtremaError(
+            'ERR_STORAGE',
+            `storage: expected record ${id} of '${this.#path}' as it was written, got ${came}`,
+          )
         }
         records.push(record)
         this.#last = id

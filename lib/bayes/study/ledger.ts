@@ -42,7 +42,10 @@ export class Ledger<S extends ParameterMap> {
       const result = this.#applied.get(ticket)
       this.#applied.delete(ticket)
       if (result === undefined) {
-        throw new ExtremaError('ERR_STORAGE', 'storage: expected to read back what was written, got less; it was cut or replaced')
+        throw new ExtremaError(
+          'ERR_STORAGE',
+          'storage: expected to read back what was written, got less; it was cut or replaced',
+        )
       }
       return result
     })

@@ -71,9 +71,13 @@ export async function optimize<S extends ParameterMap>(
   if (run.stopped && run.reason !== timeIsUp) throw run.reason
   const { evaluated, failed, pruned, lastError } = run
   if (evaluated > 0 && failed === evaluated) {
-    throw new ExtremaError('ERR_ORACLE', `objective: expected a value of some trial, got ${failed} failures; the last: ${lastError.message}`, {
-      cause: lastError,
-    })
+    throw new ExtremaError(
+      'ERR_ORACLE',
+      `objective: expected a value of some trial, got ${failed} failures; the last: ${lastError.message}`,
+      {
+        cause: lastError,
+      },
+    )
   }
   return {
     status: run.stopped ? 'time-limit' : run.exhausted ? 'converged' : 'iteration-limit',

@@ -54,7 +54,8 @@ export function checkStudyOptions<S extends ParameterMap>(options: StudyOptions<
   checkNames('options', options, names)
   const space = toSpace(options.space)
   const directions = checkDirections(options)
-  const constraints = options.constraints === undefined ? undefined : whole('constraints', options.constraints, 0, 0, 1000)
+  const constraints =
+    options.constraints === undefined ? undefined : whole('constraints', options.constraints, 0, 0, 1000)
   const seed = options.seed === undefined ? undefined : whole('seed', options.seed, 0, 0, Number.MAX_SAFE_INTEGER)
   const sampler = options.sampler ?? sobolSampler()
   if (typeof sampler?.ask !== 'function' || typeof sampler.name !== 'string') {
@@ -83,7 +84,8 @@ export function checkStudyOptions<S extends ParameterMap>(options: StudyOptions<
 
 function checkDirections({ direction, directions }: Pick<StudyOptions<never>, 'direction' | 'directions'>) {
   const words = ['minimize', 'maximize'] as const
-  if (directions === undefined) return direction === undefined ? undefined : [oneOf('direction', direction, words, 'minimize')]
+  if (directions === undefined)
+    return direction === undefined ? undefined : [oneOf('direction', direction, words, 'minimize')]
   if (direction !== undefined) {
     throw new ExtremaError('ERR_OPTION', 'directions: expected either direction or directions, got both')
   }
@@ -102,6 +104,9 @@ export function checkSame(given: Partial<Definition>, found: Definition): void {
     const there = found[name as keyof Definition]
     if (value === undefined || JSON.stringify(value) === JSON.stringify(there)) continue
     const text = (x: unknown) => JSON.stringify(x)
-    throw new ExtremaError('ERR_OPTION', `${name}: expected ${text(there)}, as the study in this storage has, got ${text(value)}`)
+    throw new ExtremaError(
+      'ERR_OPTION',
+      `${name}: expected ${text(there)}, as the study in this storage has, got ${text(value)}`,
+    )
   }
 }

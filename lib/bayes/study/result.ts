@@ -45,7 +45,10 @@ export function checkResult(
     cancelled === true,
   ].filter(Boolean).length
   if (ways !== 1 || (value !== undefined && values !== undefined)) {
-    throw new ExtremaError('ERR_OPTION', 'result: expected one of value, values, failed, pruned and cancelled, got several or none')
+    throw new ExtremaError(
+      'ERR_OPTION',
+      'result: expected one of value, values, failed, pruned and cancelled, got several or none',
+    )
   }
   if (value !== undefined || values !== undefined) {
     if (values === undefined && objectives > 1) {
@@ -83,11 +86,7 @@ function numbers(name: string, given: unknown, count: number, single?: string): 
   })
 }
 
-function checkGradient(
-  given: unknown,
-  objectives: number,
-  dimensions: readonly Dimension[],
-): Record<string, number> {
+function checkGradient(given: unknown, objectives: number, dimensions: readonly Dimension[]): Record<string, number> {
   if (objectives > 1) {
     throw new ExtremaError('ERR_OPTION', `result.gradient: expected none with ${objectives} objectives, got one`)
   }
@@ -98,7 +97,10 @@ function checkGradient(
   checkNames('result.gradient', given, new Set(numeric.map(({ name }) => name)))
   for (const [name, slope] of Object.entries(given)) {
     if (Number.isFinite(slope)) continue
-    throw new ExtremaError('ERR_NOT_FINITE', `result.gradient.${name}: expected a finite number, got ${describe(slope)}`)
+    throw new ExtremaError(
+      'ERR_NOT_FINITE',
+      `result.gradient.${name}: expected a finite number, got ${describe(slope)}`,
+    )
   }
   return { ...given } as Record<string, number>
 }

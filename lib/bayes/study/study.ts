@@ -76,11 +76,7 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
   #asking: Promise<unknown> = Promise.resolve()
 
   /** Use `createStudy`. */
-  constructor(
-    { space, sampler, pruner, duplicates }: CheckedOptions<S>,
-    state: StudyState<S>,
-    ledger: Ledger<S>,
-  ) {
+  constructor({ space, sampler, pruner, duplicates }: CheckedOptions<S>, state: StudyState<S>, ledger: Ledger<S>) {
     this.space = space
     this.#sampler = sampler
     this.#pruner = pruner
@@ -115,7 +111,10 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
   /** The best complete trial of a single objective; undefined before there is one. */
   get best(): Best<ParamsOf<S>> | undefined {
     if (this.directions.length > 1) {
-      throw new ExtremaError('ERR_OPTION', `best: expected one objective, got ${this.directions.length}; see paretoFront`)
+      throw new ExtremaError(
+        'ERR_OPTION',
+        `best: expected one objective, got ${this.directions.length}; see paretoFront`,
+      )
     }
     const trial = bestOf(this)
     if (trial === undefined) return undefined
@@ -205,7 +204,8 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
       const owner = this.#state.owners.get(worker)
       if (!alive.has(worker)) alive.set(worker, owner === undefined || isAlive(owner))
       if (alive.get(worker)) continue
-      if (await this.#ledger.commit(['start', record.number, record.attempt + 1, Date.now()])) return this.#handle(record)
+      if (await this.#ledger.commit(['start', record.number, record.attempt + 1, Date.now()]))
+        return this.#handle(record)
     }
     return undefined
   }

@@ -11,8 +11,8 @@ import {
   type ParameterMap,
   type Pruner,
   randomSampler,
-  sobolSampler,
   type Study,
+  sobolSampler,
   type TrialRecord,
 } from '../../bayes/index.js'
 import { InputError } from '../errors.js'
@@ -86,7 +86,11 @@ async function runTune(command: string[], flags: TuneFlags, signal: AbortSignal)
     if (flags.out !== undefined) {
       await writeWhole(flags.out, format === 'arrow' ? await exportArrow(study) : exportJsonLines(study), signal)
     }
-    process.stdout.write(flags.json ? `${JSON.stringify(recordOf(study, solution, flags), null, 2)}\n` : listing(rowsOf(study, solution, flags)))
+    process.stdout.write(
+      flags.json
+        ? `${JSON.stringify(recordOf(study, solution, flags), null, 2)}\n`
+        : listing(rowsOf(study, solution, flags)),
+    )
   } finally {
     await study.close()
   }
@@ -112,7 +116,10 @@ async function tune(
   const bar = new ProgressBar('tuning')
   const impossible = new AbortController()
   const running = new Set<Promise<unknown>>()
-  const options = { timeout: flags.timeout === undefined ? undefined : 1000 * flags.timeout, verbose: flags.verbose ?? false }
+  const options = {
+    timeout: flags.timeout === undefined ? undefined : 1000 * flags.timeout,
+    verbose: flags.verbose ?? false,
+  }
   try {
     return await study.optimize(
       (params, trial) => {
@@ -153,8 +160,17 @@ function tally(trials: readonly TrialRecord[]): { complete: number; failed: numb
   return { complete: of('complete'), failed: of('failed'), pruned: of('pruned') }
 }
 
-function recordOf(study: AnyStudy, { status, elapsed }: OptimizeSolution<unknown>, { storage, out }: TuneFlags): object {
-  const front = study.paretoFront.map(({ number, params, values, constraints }) => ({ number, params, values, constraints }))
+function recordOf(
+  study: AnyStudy,
+  { status, elapsed }: OptimizeSolution<unknown>,
+  { storage, out }: TuneFlags,
+): object {
+  const front = study.paretoFront.map(({ number, params, values, constraints }) => ({
+    number,
+    params,
+    values,
+    constraints,
+  }))
   const { trial: _, ...best } = (study.directions.length === 1 ? study.best : undefined) ?? { trial: undefined }
   return {
     ...{ status, elapsed, storage, trials: tally(study.trials) },
