@@ -119,8 +119,8 @@ for (const name of storages) {
         const total = 150
         const promised = new Map<number, number>()
         // Times of killing from a rule, over the length of a run.
-        for (let round = 0; round < 6; round++) {
-          const worker = start(storage, total)
+        for (let round = 0; round < 5; round++) {
+          const worker = start(storage, total, 4)
           await worker.ready
           await delay(3 + 60 * ((round * 0.618) % 1))
           worker.kill()

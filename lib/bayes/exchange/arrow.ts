@@ -61,18 +61,7 @@ export async function exportArrow<S extends ParameterMap>(study: Study<S>): Prom
  */
 export async function importArrow<S extends ParameterMap>(study: Study<S>, bytes: Uint8Array): Promise<number> {
   const { tableFromIPC } = await loadArrow()
-  let column: Iterable<unknown>
-  try {
-    column = tableFromIPC(bytes).getChild('trial') ?? []
-  } catch (cause) {
-    throw new ExtremaError(
-      'ERR_OPTION',
-      `bytes: expected an Arrow file, got ${bytes.length} bytes; ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    )
-  }
+  const column = trialColumn(tableFromIPC, bytes)
   const trials = [...column].flatMap((text, row) => {
     const given = JSON.parse(String(text)) as ExportedTrial
     const trial = imported(given, `row ${row}`, study)
@@ -80,6 +69,19 @@ export async function importArrow<S extends ParameterMap>(study: Study<S>, bytes
   })
   for (const trial of trials) await study.import(trial)
   return trials.length
+}
+
+function trialColumn(read: typeof import('apache-arrow').tableFromIPC, bytes: Uint8Array): Iterable<unknown> {
+  let came = "one without column 'trial'"
+  let cause: unknown
+  try {
+    const column = read(bytes).getChild('trial')
+    if (column !== null) return column
+  } catch (error) {
+    cause = error
+    came = (error as Error).message
+  }
+  throw new ExtremaError('ERR_OPTION', `bytes: expected an Arrow file of trials, got ${came}`, { cause })
 }
 
 async function loadArrow(): Promise<typeof import('apache-arrow')> {

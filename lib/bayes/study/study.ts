@@ -246,10 +246,6 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
     return this.#ledger.close()
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
   /** The handle of a trial in the state it is in. */
   #handle(record: LiveRecord<ParamsOf<S>>): Trial<ParamsOf<S>> {
     return new Trial(record, {
@@ -322,8 +318,9 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
   }
 
   async #tell(trial: Trial<ParamsOf<S>> | number, outcome: Outcome): Promise<void> {
-    await this.#ledger.sync()
     const number = typeof trial === 'number' ? trial : trial.number
+    // Another process may know more of it.
+    if (this.#state.trials[number]?.state !== 'running') await this.#ledger.sync()
     const record = this.#record(number)
     const attempt = typeof trial === 'number' ? record.attempt : trial.attempt
     if (record.state === 'running' && record.attempt === attempt) {
