@@ -11,7 +11,7 @@ describe('constraints on points', () => {
   it('samples a simplex that rejection would hit once in 3.6 million times, uniformly', () => {
     const d = 10
     const space = searchSpace(cube(d), { linear: [{ weights: ones(d), atMost: 1 }] })
-    const n = 200
+    const n = 120
     const sums = Array.from({ length: n }, (_, k) => {
       const params = space.sample(generator(1).split(k))
       expect(space.allows(params)).to.equal(true)
@@ -25,7 +25,7 @@ describe('constraints on points', () => {
   it('samples a triangle as rejection does', () => {
     // x + y <= 0.1 on the square: 0.5 % of it, so that both ways are taken. Means are 1/30 each.
     const space = searchSpace(cube(2), { linear: [{ weights: ones(2), atMost: 0.1 }] })
-    const n = 1000
+    const n = 600
     let sum = 0
     for (let k = 0; k < n; k++) sum += space.sample(generator(2).split(k)).x0
     // Var x of that triangle: 0.1² / 18.

@@ -63,7 +63,11 @@ describe('export and import of trials', () => {
     const other = await createStudy({ space, constraints: 1 })
     expect(await importArrow(other, bytes)).to.equal(11)
     expect(contents(other)).to.deep.equal(contents(study))
-    await expectRejection(importArrow(other, new Uint8Array([1, 2, 3])), 'ERR_OPTION', /^bytes: expected an Arrow file of trials, got one without column 'trial'/)
+    await expectRejection(
+      importArrow(other, new Uint8Array([1, 2, 3])),
+      'ERR_OPTION',
+      /^bytes: expected an Arrow file of trials, got one without column 'trial'/,
+    )
   })
 
   it('adds nothing if a line is wrong, and says which', async () => {

@@ -27,7 +27,9 @@ interface Worker {
 }
 
 function start(storage: string, trials: number, pause = 0): Worker {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, storage, String(trials), String(pause)])
+  // Node 22 calls its SQLite experimental on standard error.
+  const env = { ...process.env, NODE_NO_WARNINGS: '1' }
+  const child = spawn(process.execPath, ['--import', 'tsx', script, storage, String(trials), String(pause)], { env })
   const told: Worker['told'] = []
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text) => {

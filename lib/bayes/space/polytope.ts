@@ -3,13 +3,13 @@ import type { Dimension } from './dimensions.js'
 import { type Row, violationAround } from './linear.js'
 
 /** Steps towards the region before it is taken to be empty. */
-const descentSteps = 20_000
+const descentSteps = 5000
 
 /** Halvings of a chord before its middle is taken to be all there is. */
 const mostShrinks = 60
 
 /**
- * Uniform points of the part of the unit cube where linear constraints hold and `allows` says so, for parts too small to be
+ * Uniform points of the part of the unit cube where linear constraints hold and `where`, if given, says so, for parts too small to be
  * hit by chance. Hit-and-run (R. L. Smith, Operations Research 32 (1984)): along a random line through the last point, the next is
  * uniform on the part of the line that is inside, found by shrinking towards the last point as slice sampling does (R. M. Neal,
  * Annals of Statistics 31 (2003)), which needs no more than a membership test and so also serves parameters that are rounded or
@@ -21,7 +21,7 @@ export function hitAndRun(
   rows: readonly Row[],
   dimensions: readonly Dimension[],
   random: Generator,
-  allows: (u: Float64Array) => boolean,
+  where?: (u: Float64Array) => boolean,
 ): Float64Array | undefined {
   const d = dimensions.length
   const equalities = new Equalities(rows, dimensions)
@@ -44,15 +44,17 @@ export function hitAndRun(
   const step = (test: (v: Float64Array) => boolean) => {
     const direction = equalities.direction(random)
     const [from, to] = chord(u, direction, straight)
-    const next = equalities.project(moveAlong(u, direction, from, to, random, test))
-    if (test(next)) u = next // the projection's rounding may leave the region
+    const moved = moveAlong(u, direction, from, to, random, test)
+    const next = equalities.project(moved)
+    if (next === moved || test(next)) u = next // the projection's rounding may leave the region
   }
-  for (let k = 0; !allows(u); k++) {
+  for (let k = 0; where?.(u) === false; k++) {
     if (k === descentSteps) return undefined
     step(inside)
   }
   const mixing = Math.min(5000, 100 + 10 * d * d)
-  for (let k = 0; k < mixing; k++) step((v) => inside(v) && allows(v))
+  const test = where === undefined ? inside : (v: Float64Array) => inside(v) && where(v)
+  for (let k = 0; k < mixing; k++) step(test)
   return u
 }
 

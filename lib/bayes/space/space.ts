@@ -122,9 +122,11 @@ export class SearchSpace<S extends ParameterMap = ParameterMap> {
       if (this.#allowsCoordinates(coordinates)) return this.fromCoordinates(coordinates)
     }
     if (this.#rows.length > 0) {
-      const allows = (u: Float64Array) => this.#allowsCoordinates(this.coordinatesAt(u))
-      const unit = hitAndRun(this.#rows, this.dimensions, random, allows)
-      if (unit !== undefined) return this.decode(unit)
+      const { where } = this.#constraints
+      const test = where === undefined ? undefined : (u: Float64Array) => where(this.decode(u)) === true
+      const unit = hitAndRun(this.#rows, this.dimensions, random, test)
+      const coordinates = unit === undefined ? undefined : this.coordinatesAt(unit)
+      if (coordinates !== undefined && this.#allowsCoordinates(coordinates)) return this.fromCoordinates(coordinates)
     }
     const search = this.#search(random, () => false)
     for (let k = 0; k < mostSearchedSync; k++) {

@@ -82,6 +82,7 @@ class Journal implements Storage {
         `storage: expected '${this.#path}' to grow from ${this.#position} bytes, got ${came}`,
       )
     }
+    if (size === this.#position) return []
     const parts: string[][] = []
     let bytes = Buffer.alloc(0)
     for (let end = this.#position; ; ) {

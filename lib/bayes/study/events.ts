@@ -64,10 +64,18 @@ export function encodeEntry({ ticket, event }: Entry): string {
 
 /** @throws ExtremaError `ERR_STORAGE` for what no version of this package wrote */
 export function decodeEntry(record: string): Entry {
-  const [ticket, ...event] = JSON.parse(record) as [string, ...StudyEvent]
+  const [ticket, ...event] = parse(record)
   if (kinds.has(event[0])) return { ticket, event }
   throw new ExtremaError(
     'ERR_STORAGE',
     `storage: expected events that this version of extrema knows, got '${event[0]}'; a later version wrote it`,
   )
+}
+
+function parse(record: string): [string, ...StudyEvent] {
+  try {
+    return JSON.parse(record) as [string, ...StudyEvent]
+  } catch (cause) {
+    throw new ExtremaError('ERR_STORAGE', `storage: expected events as JSON, got '${record.slice(0, 40)}'`, { cause })
+  }
 }
