@@ -69,11 +69,11 @@ export async function optimize<S extends ParameterMap>(
     signal?.removeEventListener('abort', onAbort)
   }
   if (run.stopped && run.reason !== timeIsUp) throw run.reason
-  const { evaluated, failed, pruned, lastError } = run
+  const { evaluated, failed, pruned, lastError, lastFailure } = run
   if (evaluated > 0 && failed === evaluated) {
     throw new ExtremaError(
       'ERR_ORACLE',
-      `objective: expected a value of some trial, got ${failed} failures; the last: ${lastError.message}`,
+      `objective: expected a value of some trial, got ${failed} failures; the last: ${lastFailure}`,
       {
         cause: lastError,
       },
@@ -97,7 +97,9 @@ class Run<S extends ParameterMap> {
   failed = 0
   pruned = 0
   exhausted = false
-  lastError = new Error('none')
+  /** What the last trial failed of, and the error behind it, if one was thrown. */
+  lastFailure = ''
+  lastError: Error | undefined
   readonly #study: Study<S>
   readonly #objective: Objective<ParamsOf<S>>
   readonly #onTrial: ((trial: TrialRecord<ParamsOf<S>>) => void) | undefined
@@ -175,11 +177,14 @@ class Run<S extends ParameterMap> {
       // The objective gave what is no result.
       if (code !== 'ERR_OPTION' && code !== 'ERR_SHAPE' && code !== 'ERR_NOT_FINITE') throw error
       this.lastError = error as Error
-      await this.#study.tell(trial, { failed: this.lastError.message })
+      await this.#study.tell(trial, { failed: (error as Error).message })
     }
     const { record } = trial
     this.evaluated++
-    if (record.state === 'failed') this.failed++
+    if (record.state === 'failed') {
+      this.failed++
+      this.lastFailure = record.error ?? 'for a reason that was not said'
+    }
     if (record.state === 'pruned') this.pruned++
     this.#onTrial?.(record)
   }
