@@ -46,6 +46,8 @@ describe('export and import of trials', () => {
     expect(contents(other)).to.deep.equal(contents(study))
     expect(other.trials[0].sampler).to.equal('sobol')
     expect(other.best!.value).to.equal(study.best!.value)
+    // The sequence goes on where it was.
+    expect((await other.ask()).params).to.deep.equal((await study.ask()).params)
   })
 
   it('carries them over as Arrow, whose columns other tools read', async () => {

@@ -1,7 +1,7 @@
 import { ExtremaError } from '../../core/errors.js'
 import { checkNames, describe } from '../../core/options.js'
 import { isRecord, type ParameterMap, type ParamsOf } from '../space/parameters.js'
-import type { ImportedTrial, Outcome } from '../study/events.js'
+import type { ImportedTrial, Outcome, Reason } from '../study/events.js'
 import type { TrialRecord } from '../study/record.js'
 import { checkResult, type TrialResult } from '../study/result.js'
 import type { Study } from '../study/study.js'
@@ -17,14 +17,15 @@ export interface ExportedTrial<P = unknown> {
   error?: string
   reports?: readonly (readonly [step: number, value: number])[]
   sampler: string
+  reason?: Reason
 }
 
 const names: ReadonlySet<string> = new Set([
-  ...['number', 'state', 'params', 'values', 'constraints', 'gradient', 'error', 'reports', 'sampler'],
+  ...['number', 'state', 'params', 'values', 'constraints', 'gradient', 'error', 'reports', 'sampler', 'reason'],
 ])
 
 export function exported<P>(record: TrialRecord<P>): ExportedTrial<P> {
-  const { number, state, params, values, constraints, gradient, error, reports, sampler } = record
+  const { number, state, params, values, constraints, gradient, error, reports, sampler, reason } = record
   return {
     ...{ number, state, params },
     ...(values === undefined ? {} : { values }),
@@ -33,6 +34,7 @@ export function exported<P>(record: TrialRecord<P>): ExportedTrial<P> {
     ...(error === undefined ? {} : { error }),
     ...(reports.length === 0 ? {} : { reports: reports.map(({ step, value }) => [step, value] as const) }),
     sampler,
+    ...(Object.keys(reason).length === 0 ? {} : { reason }),
   }
 }
 
@@ -53,6 +55,7 @@ export function imported<S extends ParameterMap>(
     error,
     reports = [],
     sampler = 'imported',
+    reason = {},
   } = given as unknown as ExportedTrial
   if (state === 'waiting' || state === 'running') return undefined
   const coordinates = study.space.toCoordinates(params as ParamsOf<S>)
@@ -63,11 +66,12 @@ export function imported<S extends ParameterMap>(
     ...(state === 'cancelled' ? { cancelled: true } : {}),
   }
   const outcome: Outcome = checkResult(result, study.directions.length, study.constraints, study.space.dimensions)
-  if (typeof sampler !== 'string')
-    throw new ExtremaError('ERR_OPTION', `${place}.sampler: expected text, got ${describe(sampler)}`)
+  if (typeof sampler !== 'string' || !isRecord(reason)) {
+    throw new ExtremaError('ERR_OPTION', `${place}: expected text as sampler and an object as reason, got others`)
+  }
   const right = (report: unknown) => Array.isArray(report) && report.length === 2 && report.every(Number.isFinite)
   if (!Array.isArray(reports) || !reports.every(right)) {
     throw new ExtremaError('ERR_OPTION', `${place}.reports: expected pairs of step and value, got others`)
   }
-  return { coordinates, outcome, reports: reports.map(([step, value]) => [step, value]), sampler }
+  return { coordinates, outcome, reports: reports.map(([step, value]) => [step, value]), sampler, reason }
 }

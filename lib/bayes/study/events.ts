@@ -34,6 +34,7 @@ export interface ImportedTrial {
   outcome: Outcome
   reports: [step: number, value: number][]
   sampler: string
+  reason: Reason
 }
 
 /** What happens to a study. Attempts number the times a trial was begun. */

@@ -73,8 +73,8 @@ export class StudyState<S extends ParameterMap> {
         return true
       }
       case 'import': {
-        const [, number, { coordinates, outcome, reports, sampler }, time] = event
-        const record = new LiveRecord(number, coordinates, sampler, {}, this.#build)
+        const [, number, { coordinates, outcome, reports, sampler, reason }, time] = event
+        const record = new LiveRecord(number, coordinates, sampler, reason, this.#build)
         if (!this.#add(number, record)) return false
         record.reports = reports.map(([step, value]) => ({ step, value }))
         this.waiting.delete(record)

@@ -183,7 +183,7 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
   async add(params: ParamsOf<S>, result: TrialResult | number): Promise<number> {
     const coordinates = this.#allowed(params)
     const outcome = checkResult(result, this.directions.length, this.constraints, this.space.dimensions)
-    return this.import({ coordinates, outcome, reports: [], sampler: 'imported' })
+    return this.import({ coordinates, outcome, reports: [], sampler: 'imported', reason: {} })
   }
 
   /** Adds a trial as it was exported: see `importTrials`. */
