@@ -88,7 +88,7 @@ async function fill(storage: string, trials: number): Promise<void> {
     events.push(['ask', number, coordinates, 'sobol', { index: number }, 1.7e12 + number])
     events.push(['tell', number, 1, { state: 'complete', values: [random.normal()] }, 1.7e12 + number])
   }
-  const records = events.map((event, k) => encodeEntry({ ticket: `bench000.${k.toString(36)}`, event }))
+  const records = events.map((event, k) => encodeEntry(`bench000.${k.toString(36)}`, event))
   await study.close()
   if (storage.endsWith('.journal')) {
     writeFileSync(storage, Buffer.concat(records.map(frame)), { flag: 'a' })

@@ -49,34 +49,39 @@ export type StudyEvent =
   | ['release', number: number, attempt: number]
   | ['import', number: number, trial: ImportedTrial, time: number]
 
-/** An event and who caused it: `worker.serial`. */
-export interface Entry {
-  ticket: string
-  event: StudyEvent
-}
+/** An event as it is stored: after who caused it, as `worker.serial`. */
+export type Entry = WithTicket<StudyEvent>
+
+type WithTicket<E> = E extends readonly unknown[] ? [ticket: string, ...E] : never
 
 const kinds: ReadonlySet<unknown> = new Set<StudyEvent[0]>([
   ...(['study', 'worker', 'ask', 'enqueue', 'start', 'report', 'tell', 'release', 'import'] as const),
 ])
 
-export function encodeEntry({ ticket, event }: Entry): string {
+export function encodeEntry(ticket: string, event: StudyEvent): string {
   return JSON.stringify([ticket, ...event])
 }
 
-/** @throws ExtremaError `ERR_STORAGE` for what no version of this package wrote */
-export function decodeEntry(record: string): Entry {
-  const [ticket, ...event] = parse(record)
-  if (kinds.has(event[0])) return { ticket, event }
-  throw new ExtremaError(
-    'ERR_STORAGE',
-    `storage: expected events that this version of extrema knows, got '${event[0]}'; a later version wrote it`,
-  )
+/** @throws ExtremaError `ERR_STORAGE` for what this version of the package does not know */
+export function decodeEntries(records: readonly string[]): Entry[] {
+  const entries = parse(records)
+  for (const entry of entries) {
+    if (kinds.has(entry[1])) continue
+    throw new ExtremaError(
+      'ERR_STORAGE',
+      `storage: expected events that this version of extrema knows, got '${entry[1]}'; a later version wrote it`,
+    )
+  }
+  return entries
 }
 
-function parse(record: string): [string, ...StudyEvent] {
+/** All at once, which takes half the time of one by one. */
+function parse(records: readonly string[]): Entry[] {
   try {
-    return JSON.parse(record) as [string, ...StudyEvent]
+    return JSON.parse(`[${records.join()}]`) as Entry[]
   } catch (cause) {
-    throw new ExtremaError('ERR_STORAGE', `storage: expected events as JSON, got '${record.slice(0, 40)}'`, { cause })
+    throw new ExtremaError('ERR_STORAGE', `storage: expected events as JSON, got ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }

@@ -1,15 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { ExtremaError } from '../../core/errors.js'
 import type { ParameterMap } from '../space/parameters.js'
 import type { Storage } from '../storage/storage.js'
-import { decodeEntry, encodeEntry, type StudyEvent } from './events.js'
+import { decodeEntries, encodeEntry, type StudyEvent } from './events.js'
 import { thisProcess } from './owner.js'
 import type { StudyState } from './state.js'
+
+/** Events that are applied at a stretch. */
+const batch = 2000
 
 /** Events go to the storage, come back in the order of all processes, and only then change the state. */
 export class Ledger<S extends ParameterMap> {
   /** Names this study object among all that use the storage. */
   readonly worker = randomBytes(6).toString('base64url')
+  readonly #prefix = `${this.worker}.`
   readonly #storage: Storage
   readonly #state: StudyState<S>
   /** What became of our events that were read back. */
@@ -61,17 +66,18 @@ export class Ledger<S extends ParameterMap> {
   }
 
   async #append(event: StudyEvent): Promise<string> {
-    const ticket = `${this.worker}.${(this.#serial++).toString(36)}`
-    await this.#storage.append(encodeEntry({ ticket, event }))
+    const ticket = this.#prefix + (this.#serial++).toString(36)
+    await this.#storage.append(encodeEntry(ticket, event))
     return ticket
   }
 
   async #pull(): Promise<void> {
-    for (const record of await this.#storage.read()) {
-      const entry = decodeEntry(record)
-      const applied = this.#state.apply(entry)
-      if (entry.ticket.startsWith(`${this.worker}.`) && entry.event[0] !== 'worker') {
-        this.#applied.set(entry.ticket, applied)
+    const records = await this.#storage.read()
+    for (let from = 0; from < records.length; from += batch) {
+      if (from > 0) await setImmediate() // a study with many trials must not hold up the event loop when it opens
+      for (const entry of decodeEntries(records.slice(from, from + batch))) {
+        const applied = this.#state.apply(entry)
+        if (entry[0].startsWith(this.#prefix) && entry[1] !== 'worker') this.#applied.set(entry[0], applied)
       }
     }
   }

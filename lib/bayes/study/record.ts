@@ -36,6 +36,9 @@ export interface TrialRecord<P = unknown> {
   readonly finishedAt: number | undefined
 }
 
+/** Most trials report nothing. */
+const none: readonly Report[] = []
+
 /** The record that events change. The point is built from its coordinates when it is asked for. */
 export class LiveRecord<P> implements TrialRecord<P> {
   readonly number: number
@@ -49,7 +52,7 @@ export class LiveRecord<P> implements TrialRecord<P> {
   outcome: Outcome | undefined
   startedAt: number | undefined
   finishedAt: number | undefined
-  reports: Report[] = []
+  reports: readonly Report[] = none
   readonly #build: (coordinates: readonly Coordinate[]) => P
   #params: P | undefined
 
@@ -65,6 +68,11 @@ export class LiveRecord<P> implements TrialRecord<P> {
     this.sampler = sampler
     this.reason = reason
     this.#build = build
+  }
+
+  addReport(report: Report): void {
+    if (this.reports.length === 0) this.reports = [report]
+    else (this.reports as Report[]).push(report)
   }
 
   get params(): P {

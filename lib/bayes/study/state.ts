@@ -1,7 +1,7 @@
 import type { Coordinate } from '../space/dimensions.js'
 import type { ParameterMap, ParamsOf } from '../space/parameters.js'
 import type { SearchSpace } from '../space/space.js'
-import type { Definition, Entry, Outcome, StudyEvent } from './events.js'
+import type { Definition, Entry, Outcome } from './events.js'
 import type { Owner } from './owner.js'
 import { LiveRecord } from './record.js'
 
@@ -33,38 +33,46 @@ export class StudyState<S extends ParameterMap> {
   }
 
   /** Applies an event; returns false if it is void. */
-  apply({ ticket, event }: Entry): boolean {
-    const worker = ticket.slice(0, ticket.indexOf('.'))
-    switch (event[0]) {
+  apply(entry: Entry): boolean {
+    switch (entry[1]) {
       case 'study':
         if (this.definition !== undefined) return false
-        this.definition = event[1]
+        this.definition = entry[2]
         return true
       case 'worker':
-        this.owners.set(worker, event[1])
+        this.owners.set(workerOf(entry[0]), entry[2])
         return true
-      case 'ask':
-        return this.#asked(event, worker)
+      case 'ask': {
+        const [ticket, , number, coordinates, sampler, reason, time] = entry
+        const record = new LiveRecord(number, coordinates, sampler, reason, this.#build)
+        if (!this.#add(number, record)) return false
+        this.#begin(record, ticket, time)
+        return true
+      }
       case 'enqueue': {
-        const [, number, coordinates] = event
-        return this.#add(number, new LiveRecord(number, coordinates, 'enqueued', {}, this.#build))
+        const [, , number, coordinates] = entry
+        const record = new LiveRecord(number, coordinates, 'enqueued', {}, this.#build)
+        if (!this.#add(number, record)) return false
+        this.waiting.add(record)
+        return true
       }
       case 'start':
-        return this.#started(event, worker)
+        return this.#start(entry)
       case 'report': {
-        const [, number, attempt, step, value] = event
+        const [, , number, attempt, step, value] = entry
         const record = this.#runningRecord(number, attempt)
-        record?.reports.push({ step, value })
+        record?.addReport({ step, value })
         return record !== undefined
       }
       case 'tell': {
-        const [, number, attempt, outcome, time] = event
+        const [, , number, attempt, outcome, time] = entry
         const record = this.#runningRecord(number, attempt)
-        if (record !== undefined) this.#finish(record, outcome, time)
-        return record !== undefined
+        if (record === undefined) return false
+        this.#finish(record, outcome, time)
+        return true
       }
       case 'release': {
-        const [, number, attempt] = event
+        const [, , number, attempt] = entry
         const record = this.#runningRecord(number, attempt)
         if (record === undefined) return false
         this.running.delete(record)
@@ -73,40 +81,32 @@ export class StudyState<S extends ParameterMap> {
         return true
       }
       case 'import': {
-        const [, number, { coordinates, outcome, reports, sampler, reason }, time] = event
+        const [, , number, { coordinates, outcome, reports, sampler, reason }, time] = entry
         const record = new LiveRecord(number, coordinates, sampler, reason, this.#build)
         if (!this.#add(number, record)) return false
         record.reports = reports.map(([step, value]) => ({ step, value }))
-        this.waiting.delete(record)
         this.#finish(record, outcome, time)
         return true
       }
     }
   }
 
-  #asked([, number, coordinates, sampler, reason, time]: Extract<StudyEvent, ['ask', ...unknown[]]>, worker: string) {
-    const record = new LiveRecord(number, coordinates, sampler, reason, this.#build)
-    if (!this.#add(number, record)) return false
-    this.#begin(record, worker, time)
-    return true
-  }
-
   /** A waiting trial is begun, or one whose process has ended is begun again. */
-  #started([, number, attempt, time]: Extract<StudyEvent, ['start', ...unknown[]]>, worker: string): boolean {
+  #start([ticket, , number, attempt, time]: Extract<Entry, [string, 'start', ...unknown[]]>): boolean {
     const record = this.trials[number]
     const open = record?.state === 'waiting' || record?.state === 'running'
     if (!open || attempt !== record.attempt + 1) return false
     record.reports = []
-    this.#begin(record, worker, time)
+    this.waiting.delete(record)
+    this.#begin(record, ticket, time)
     return true
   }
 
-  #begin(record: LiveRecord<ParamsOf<S>>, worker: string, time: number): void {
-    this.waiting.delete(record)
+  #begin(record: LiveRecord<ParamsOf<S>>, ticket: string, time: number): void {
     this.running.add(record)
     record.state = 'running'
     record.attempt++
-    record.worker = worker
+    record.worker = workerOf(ticket)
     record.startedAt = time
   }
 
@@ -114,7 +114,6 @@ export class StudyState<S extends ParameterMap> {
   #add(number: number, record: LiveRecord<ParamsOf<S>>): boolean {
     if (number !== this.trials.length) return false
     this.trials.push(record)
-    this.waiting.add(record)
     this.#count(record.coordinates, 1)
     return true
   }
@@ -142,3 +141,5 @@ export class StudyState<S extends ParameterMap> {
     else this.#tried.set(key, count)
   }
 }
+
+const workerOf = (ticket: string) => ticket.slice(0, ticket.indexOf('.'))
