@@ -148,7 +148,7 @@ for (const name of storages) {
       await withFolder(async (folder) => {
         const storage = join(folder, name)
         const total = 120
-        const workers = [0, 1, 2].map(() => start(storage, total, 1))
+        const workers = [0, 1].map(() => start(storage, total, 1))
         const dying = start(storage, total, 1)
         await dying.ready
         await delay(40)
@@ -197,6 +197,28 @@ describe('storage', () => {
         await undisturbedWith(0, 5),
       )
       await again.close()
+    }))
+
+  it('goes on from any byte at which a journal may end', () =>
+    withFolder(async (folder) => {
+      const total = 8
+      const storage = join(folder, 'whole.journal')
+      const whole = await createStudy({ space, storage, seed: 7 })
+      await whole.optimize(objective, { trials: total })
+      await whole.close()
+      const bytes = readFileSync(storage)
+      const expected = await undisturbed(total)
+      const cuts = Array.from({ length: 24 }, (_, k) => Math.floor(((k * 0.618) % 1) * bytes.length))
+      for (const cut of [0, bytes.length, ...cuts]) {
+        const torn = join(folder, `${cut}.journal`)
+        writeFileSync(torn, bytes.subarray(0, cut))
+        const study = await createStudy({ space, storage: torn, seed: 7 })
+        for (const { number, params } of study.pending) await study.tell(number, objective(params))
+        await study.optimize(objective, { trials: total - study.trials.length })
+        const found = study.trials.map(({ number, params, values }) => ({ number, params, values }))
+        expect(found, `cut at byte ${cut}`).to.deep.equal(expected)
+        await study.close()
+      }
     }))
 
   it('says what SQLite needs where there is none', async () => {
