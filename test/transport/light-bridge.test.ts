@@ -61,6 +61,30 @@ describe('light bridge: fits', () => {
     const solve = (source: number[][], target: number[][], options: LightBridgeOptions) =>
       lightBridge({ source, target }, { backend, ...options })
 
+    it('clusters in many dimensions under much noise: each is drawn as often as it is there', async () => {
+      const [n, d] = [400, 96]
+      const centres = [0, 1, 2].map((c) => Array.from({ length: d }, (_, i) => (i % 3 === c ? 2 : 0)))
+      const gaussian = randomNormal(5)
+      const target = Array.from({ length: n }, (_, i) => centres[i % 4 === 3 ? 0 : i % 4].map((x) => x + gaussian()))
+      const fit = await lightBridge(
+        { source: target.map((y) => y.map(() => gaussian())), target },
+        { epsilon: 20, components: 12, optimizer: 'adam', maxIterations: 300, backend },
+      )
+      const drawn = fit.sample({ data: new Float64Array(2000 * d), shape: [2000, d] }, { seed: 3 })
+      const counts = [0, 0, 0]
+      const distances: number[] = []
+      for (let i = 0; i < 2000; i++) {
+        const away = centres.map((c) => c.reduce((sum, x, l) => sum + (drawn.data[i * d + l] - x) ** 2, 0))
+        counts[away.indexOf(Math.min(...away))] += 1 / 2000
+        distances.push(Math.min(...away))
+      }
+      expect(counts[0]).to.be.closeTo(0.5, 0.08)
+      expect(counts[1]).to.be.closeTo(0.25, 0.08)
+      // Root of the mean square per coordinate, of noise 1; one component for everything would have the clusters' spread on top.
+      const near = distances.reduce((sum, away) => sum + Math.sqrt(away / d), 0) / 2000
+      expect(near).to.be.closeTo(1, 0.1)
+    })
+
     it('one component: the Gaussian bridge of the data, per coordinate', async () => {
       const source = cloud(60, 3, 1, 1, 5)
       const target = cloud(80, 3, 2, 0.6, -2)

@@ -24,10 +24,12 @@ export interface Start {
  * The first theta, from standardised target points y in random order.
  *
  * The paper starts with r_k = y_k, S_k = I and equal weights. At small epsilon that gives each source point to the component
- * that lies farthest in its direction, and fits end with components that nothing reaches. Ours starts as a mixture that
- * leaves standardised points about where they are: S_k = s I, r_k = (1 - s) y_k, log alpha_k = -(1 - s) |y_k|² / (2
- * epsilon), so component k takes the points nearest to y_k and maps y_k to itself; s is the part of the variance that is
- * left about the nearest y_k.
+ * that lies farthest in its direction, and fits end with components that nothing reaches. Ours starts from the plan between two
+ * standard Gaussians, x1 = c x0 + noise with c = 2 / (sqrt(epsilon² + 4) + epsilon), and from s, the part of the variance that
+ * is left about the nearest y_k: S_k = s c I, r_k = (1 - s c (2 - c)) y_k, log alpha_k = -(1 - s c (2 - c)) c |y_k|² / (2 epsilon).
+ * For small epsilon, c = 1: component k takes the points nearest to y_k, maps y_k to itself and leaves points about where
+ * they are. For large epsilon, c = 1 / epsilon: a mixture of variances s about the y_k, which forgets x0. Starts from r_k near 0
+ * there ended with one component for everything.
  */
 export function firstParameters(shape: BridgeShape, target: Float64Array, start: Start): Float64Array {
   const { components, dimension, full, epsilon } = shape
@@ -37,8 +39,9 @@ export function firstParameters(shape: BridgeShape, target: Float64Array, start:
       ? differentRows(target, dimension, components)
       : spreadOut(target, dimension, components, random)
   const paper = variant === 'paper'
-  const scale = start.scale ?? (paper ? 1 : Math.max(leastScale, varianceLeft(target, dimension, chosen)))
-  const spread = paper ? 1 : Math.max(leastSpread, 1 - scale)
+  const kept = 2 / (Math.sqrt(epsilon * epsilon + 4) + epsilon)
+  const scale = start.scale ?? (paper ? 1 : kept * Math.max(leastScale, varianceLeft(target, dimension, chosen)))
+  const spread = paper ? 1 : Math.max(leastSpread, 1 - scale * (2 - kept))
   const logScale = full ? Math.log(Math.sqrt(scale) - Math.sqrt(floor)) : Math.log(scale - floor)
   const perScale = full ? dimension * dimension : dimension
   const theta = new Float64Array(components * (1 + dimension + perScale))
@@ -51,7 +54,7 @@ export function firstParameters(shape: BridgeShape, target: Float64Array, start:
       const own = components * (1 + dimension) + k * perScale
       theta[own + (full ? i * dimension + i : i)] = logScale
     }
-    theta[k] = paper ? -Math.log(components) : (-spread * squares) / (2 * epsilon)
+    theta[k] = paper ? -Math.log(components) : (-spread * kept * squares) / (2 * epsilon)
   })
   return theta
 }
