@@ -346,6 +346,9 @@ describe('study.optimize', () => {
       'ERR_OPTION',
       'options: expected trials, timeLimit or signal, got none',
     )
+    // Longer than a timer of Node can be set for.
+    const long = await open.optimize(() => 1, { timeLimit: 1e12, trials: 2 })
+    expect(long).to.deep.include({ status: 'iteration-limit', iterations: 2 })
     await expectRejection(open.optimize(3 as never), 'ERR_OPTION', /^objective/)
     await expectRejection(
       open.optimize(() => 1, { trial: 3 } as never),

@@ -103,9 +103,12 @@ class Journal implements Storage {
   }
 
   async close(): Promise<void> {
-    await this.#waiting
-    await this.#syncing
-    await this.#file.close()
+    try {
+      await this.#waiting
+      await this.#syncing
+    } finally {
+      await this.#file.close()
+    }
   }
 
   async #attempt<T>(what: string, operation: () => Promise<T>): Promise<T> {

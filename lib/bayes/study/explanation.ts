@@ -1,4 +1,4 @@
-import type { History } from '../history.js'
+import { type History, signOf } from '../history.js'
 import { bestOf, violationOf } from '../incumbent.js'
 import type { Reason } from './events.js'
 import type { TrialRecord, TrialState } from './record.js'
@@ -25,7 +25,7 @@ export function explanationOf<P>(record: TrialRecord<P>, history: History<P>): E
   const { number, state, sampler, reason } = record
   const complete = state === 'complete'
   const violation = complete ? violationOf(record) : undefined
-  const sign = history.directions[0] === 'minimize' ? 1 : -1
+  const sign = signOf(history.directions[0])
   let rank: number | undefined
   let regret: number | undefined
   if (complete && history.directions.length === 1) {

@@ -60,7 +60,8 @@ export async function optimize<S extends ParameterMap>(
   const run = new Run(study, objective, budget, onTrial)
   const onAbort = () => run.stop(signal!.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
-  const timer = timeLimit === undefined ? undefined : setTimeout(() => run.stop(timeIsUp), timeLimit)
+  const timer =
+    timeLimit === undefined ? undefined : setTimeout(() => run.stop(timeIsUp), Math.min(timeLimit, longestTimer))
   try {
     // All, so that none is at the storage any more when this returns.
     await Promise.allSettled(Array.from({ length: parallel }, () => run.lane()))
@@ -88,6 +89,9 @@ export async function optimize<S extends ParameterMap>(
 }
 
 const timeIsUp = new DOMException('the time limit of the study was reached', 'TimeoutError')
+
+/** Node's timers end at once when they are set for longer: 25 days. */
+const longestTimer = 2 ** 31 - 1
 
 const ended = Symbol('ended')
 

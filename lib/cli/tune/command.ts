@@ -117,7 +117,7 @@ async function tune(
   const impossible = new AbortController()
   const running = new Set<Promise<unknown>>()
   const options = {
-    timeout: flags.timeout === undefined ? undefined : 1000 * flags.timeout,
+    timeout: flags.timeout === undefined ? undefined : Math.min(1000 * flags.timeout, 2 ** 31 - 1),
     verbose: flags.verbose ?? false,
   }
   try {

@@ -7,7 +7,7 @@ export interface Evaluation {
   /** The program and its arguments. */
   command: string[]
   trial: Trial
-  /** Milliseconds. */
+  /** Milliseconds, less than 2^31. */
   timeout: number | undefined
   /** Pass on what the program writes that is not for us. */
   verbose: boolean
