@@ -139,6 +139,9 @@ describe('ASHA pruner', () => {
     const others: Past[] = [1, 2, 3, 4, 5].map((value) => ({ reports: [[1, value]], state: 'pruned' }))
     expect(verdicts(pruner, [...others, { reports: [[1, 1.5]] }])).to.deep.equal([false])
     expect(verdicts(pruner, [...others, { reports: [[1, 2.5]] }])).to.deep.equal([true])
+    // Of five one goes on, and 1.5 is the second.
+    expect(verdicts(pruner, [...others.slice(0, 4), { reports: [[1, 1.5]] }])).to.deep.equal([true])
+    expect(verdicts(pruner, [...others.slice(0, 4), { reports: [[1, 0.5]] }])).to.deep.equal([false])
     // Steps between rungs decide nothing, whatever their value.
     expect(
       verdicts(pruner, [

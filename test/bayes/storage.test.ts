@@ -95,7 +95,16 @@ for (const name of storages) {
         expect(late.filter(({ status }) => status === 'fulfilled')).to.have.length(1)
         const refused = late.find(({ status }) => status === 'rejected') as PromiseRejectedResult
         expect(refused.reason).to.have.property('code', 'ERR_TRIAL')
+        // One does not know yet that its trial was given back and begun again.
+        const stale = one.pending[0]
+        await two.sync()
+        await two.release(two.pending[0])
+        const again = await two.ask()
+        expect([again.number, again.attempt]).to.deep.equal([stale.number, 2])
+        await expectRejection(one.tell(stale, 9), 'ERR_TRIAL', /begun again since/)
+        await two.tell(again, 8)
         await Promise.all([one.sync(), two.sync()])
+        expect(one.trials[stale.number].values).to.deep.equal([8])
         expect(one.trials[3].values).to.deep.equal(two.trials[3].values)
         expect(one.trials.map(({ params }) => params)).to.deep.equal(two.trials.map(({ params }) => params))
         await Promise.all([one.close(), two.close()])
