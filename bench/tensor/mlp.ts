@@ -8,7 +8,6 @@ import {
   relu,
   sub,
   type Tensor,
-  tensor,
   valueAndGrad,
   withArena,
   withBackend,
@@ -17,6 +16,7 @@ import {
 import type { Context, Report } from '../lib/benchmark.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast, atMost, type Target } from '../lib/target.js'
+import { numbers, stepLimit, timed } from '../lib/tensors.js'
 import { medianOf } from '../lib/timing.js'
 import { askTorch } from '../lib/torch.js'
 
@@ -30,12 +30,6 @@ interface Answer {
   step: number
   losses: number[]
   matmul: Record<string, number>
-}
-
-function numbers(shape: number[], scale: number, shift: number, dtype: DType): Tensor {
-  const count = shape.reduce((product, length) => product * length, 1)
-  const values = Float64Array.from({ length: count }, (_, i) => scale * Math.sin(i * 12.9898 + shift))
-  return tensor(values, { dtype }).view(shape)
 }
 
 type Params = Tensor[]
@@ -83,11 +77,6 @@ export async function run({ quick, log }: Context): Promise<Report> {
       return value.item()
     }
     const losses = Array.from({ length: 5 }, step)
-    const timed = (task: () => unknown, count: number) => (): number => {
-      const start = performance.now()
-      for (let k = 0; k < count; k++) task()
-      return (performance.now() - start) / count
-    }
     const ours = await medianOf(repetitions, timed(step, steps))
     const only = await medianOf(
       repetitions,
@@ -105,7 +94,7 @@ export async function run({ quick, log }: Context): Promise<Report> {
     if (!(gap < (dtype === 'float64' ? 1e-9 : 1e-3))) throw new Error(`the losses differ from PyTorch's by ${gap}`)
     rows.push([dtype, ours, peer.step, peer.step / ours, only, product / only, portable / ours])
     targets.push(
-      atMost(`${dtype}: training step`, ours, limit, ' ms'),
+      atMost(`${dtype}: training step`, ours, stepLimit(limit), ' ms'),
       atLeast(`${dtype}: speed against PyTorch`, peer.step / ours, 1, '×'),
       atMost(`${dtype}: Hessian product over gradient`, product / only, 4, '×'),
       atMost(`${dtype}: portable over native`, portable / ours, 60, '×'),

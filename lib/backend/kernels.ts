@@ -1,12 +1,14 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { ConstrainedKernels } from './constrained.js'
+import type { CurvatureKernels } from './curvature.js'
 import type { DescentKernels } from './descent.js'
 import type { LinearKernels } from './linear.js'
 import type { LowrankKernels } from './lowrank.js'
 import type { MoeKernels } from './moe.js'
 import type { RandomKernels } from './portable/random/kernels.js'
 import type { TensorKernels } from './tensor.js'
+import type { UpdateKernels } from './tensor-update.js'
 import type { AssignmentJob } from './transport-assignment.js'
 import type { BarycenterKernels } from './transport-barycenter.js'
 import type { DerivativeKernels } from './transport-derivatives.js'
@@ -177,10 +179,12 @@ export interface Kernels {
   readonly name: 'native' | 'portable'
   readonly random: RandomKernels
   readonly tensor: TensorKernels
+  readonly update: UpdateKernels
   readonly transport: TransportKernels
   readonly moe: MoeKernels
   readonly linear: LinearKernels
   readonly lowrank: LowrankKernels
   readonly constrained: ConstrainedKernels
+  readonly curvature: CurvatureKernels
   readonly descent: DescentKernels
 }

@@ -1,3 +1,6 @@
+import type { FactorKernels } from './tensor-factor.js'
+import type { SpectralKernels } from './tensor-spectral.js'
+
 /** Memory of a tensor: dense, row-major. */
 export type TensorData = Float64Array | Float32Array | Int32Array
 
@@ -38,6 +41,18 @@ export type CompareOp = (typeof compareOps)[number]
 export const reduceOps = ['sum', 'max', 'min', 'logSumExp', 'norm'] as const
 export type ReduceOp = (typeof reduceOps)[number]
 
+/** In the order of the native enumeration. */
+export const convolutionOps = ['conv', 'convTranspose', 'convWeight'] as const
+export type ConvolutionOp = (typeof convolutionOps)[number]
+
+/**
+ * A window that moves over up to three axes: `[batch, groups, channels, filters, input…, output…, kernel…, stride…,
+ * padding…, dilation…]`, channels and filters of one group, then three lengths of each, those of the outermost axis first
+ * (1, padding 0, for axes that are not there). `padding` is what lies before the first entry. Output place o sees with
+ * tap k the input place o stride - padding + k dilation.
+ */
+export type Geometry = Int32Array
+
 /**
  * Where the entries of an operand lie: `[rank, offset, sizes…, strides…]`, and for two operands a second run of strides.
  * Kernels read it during the call only, so callers may use one array for all plans. Neighbouring axes that can be walked
@@ -51,7 +66,7 @@ export type Plan = Int32Array
  * before: every entry is written. It never overlaps an input, but may be the same array in elementwise kernels.
  * Sums of float32 numbers are kept in float64, in an order that depends on the sizes alone.
  */
-export interface TensorKernels {
+export interface TensorKernels extends FactorKernels, SpectralKernels {
   /** out_i = f(x_i); `parameter` is the exponent, the order or the slope, where there is one. */
   unary(op: number, out: TensorData, x: TensorData, parameter: number): void
   /** out_i = g_i f'(x_i), with y = f(x). */
@@ -119,5 +134,71 @@ export interface TensorKernels {
     columns: number,
     width: number,
     transpose: boolean,
+  ): void
+  /**
+   * With x of batch × groups·channels × input, w of groups·filters × channels × kernel and y of batch × groups·filters ×
+   * output, all for y = Σ w x over channels and taps: op 0 is y of (x, w), op 1 the cotangent of x for (that of y, w), op 2
+   * that of w for (x, that of y). `workspace` bounds what is worked on at a time; it has room for channels · taps + filters
+   * numbers at least.
+   */
+  convolution(
+    op: number,
+    out: TensorData,
+    a: TensorData,
+    b: TensorData,
+    geometry: Geometry,
+    workspace: TensorData,
+  ): void
+  /**
+   * The largest entry of each window, for x of batch × channels × input, and where it lies in x: the first of equal ones;
+   * NaN wins. No window may lie in the padding as a whole. `groups` and `filters` are 1.
+   */
+  maxPool(out: TensorData, places: Int32Array, x: TensorData, geometry: Geometry): void
+
+  /** sums_c = Σ x over the outer and inner axes of outer × channels × inner. */
+  channelSums(sums: Float64Array, x: TensorData, outer: number, channels: number, inner: number): void
+  /** means_c and variances_c = Σ (x - means_c)² / (outer · inner). */
+  moments(
+    means: Float64Array,
+    variances: Float64Array,
+    x: TensorData,
+    outer: number,
+    channels: number,
+    inner: number,
+  ): void
+  /**
+   * out = (x - means_c) / √(variances_c + epsilon) scale + shift, where scale and shift go by the inner axis if `byInner`,
+   * by the channels otherwise.
+   */
+  normalize(
+    out: TensorData,
+    x: TensorData,
+    scale: TensorData,
+    shift: TensorData,
+    means: Float64Array,
+    variances: Float64Array,
+    outer: number,
+    channels: number,
+    inner: number,
+    byInner: boolean,
+    epsilon: number,
+  ): void
+  /**
+   * The cotangent of x for g, with means and variances that depend on x as `moments` says, and those of scale and shift,
+   * one behind the other, in `sums`. With `byInner`, outer is 1.
+   */
+  normalizeVjp(
+    out: TensorData,
+    sums: Float64Array,
+    g: TensorData,
+    x: TensorData,
+    scale: TensorData,
+    means: Float64Array,
+    variances: Float64Array,
+    outer: number,
+    channels: number,
+    inner: number,
+    byInner: boolean,
+    epsilon: number,
   ): void
 }

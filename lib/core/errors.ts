@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'ERR_ORACLE'
   | 'ERR_BUFFER'
   | 'ERR_TAPE'
+  | 'ERR_FILE'
   | 'ERR_EXHAUSTED'
   | 'ERR_TRIAL'
   | 'ERR_STORAGE'

@@ -174,7 +174,7 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value
 
 /** What an oracle returned, once it is there. */
-function* awaited(value: unknown): Flow<unknown> {
+export function* awaited(value: unknown): Flow<unknown> {
   return isPromise(value) ? yield value : value
 }
 
@@ -184,13 +184,18 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 export async function follow(steps: (watch: Monitor) => Flow<void>, control: Control): Promise<void> {
   const monitor = new Monitor(control, false)
   const flow = steps(monitor)
-  for (let answer: unknown; ; ) {
-    const { done, value } = flow.next(answer)
-    if (done) break
-    if (isPromise(value)) answer = await value
-    else answer = await turn()
+  let next: IteratorResult<unknown, void> = flow.next()
+  while (!next.done) {
+    let goOn: () => IteratorResult<unknown, void>
+    try {
+      const answer = await (isPromise(next.value) ? next.value : turn())
+      goOn = () => flow.next(answer)
+    } catch (error) {
+      goOn = () => flow.throw(error)
+    }
     if (control.signal?.aborted) break
     monitor.newSlice()
+    next = goOn()
   }
   if (control.signal?.aborted) throw control.signal.reason
 }
@@ -202,6 +207,8 @@ export function followSync(steps: (watch: Monitor) => Flow<void>, control: Contr
     const { done, value } = flow.next()
     if (done) return
     if (!isPromise(value)) continue
-    throw new ExtremaError('ERR_ORACLE', 'oracles: expected values, got a promise; use blockCoordinateDescent')
+    // Nobody awaits it: its failure must not end the process.
+    Promise.resolve(value).catch(() => {})
+    throw new ExtremaError('ERR_ORACLE', 'oracles: expected values in the Sync form, got a promise')
   }
 }

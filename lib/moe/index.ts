@@ -14,6 +14,14 @@ export {
 export { type CacheOptions, type CachePolicy, type CacheSolution, cache, cacheSync } from './cache.js'
 export { type MergedExpert, type MergeOptions, type MergeSolution, type MlpExpert, merge, mergeSync } from './merge.js'
 export { type DeviceLists, type Migration, migrationCost } from './migration.js'
+export {
+  type MoeLayer,
+  type MoeLayerOptions,
+  type MoeOutput,
+  type MoeParams,
+  type MoeRun,
+  moeLayer,
+} from './moe-layer.js'
 export { type PlaceOptions, type PlaceSolution, place, placeSync } from './place.js'
 export {
   type PlaceAffinityOptions,
@@ -29,4 +37,5 @@ export { type Routed, type Router, type RouterOptions, router } from './router.j
 export { type SimulateOptions, type SimulateSolution, simulate, simulateSync } from './simulate.js'
 export { type SkipOptions, type SkipThreshold, skipThreshold } from './skip-threshold.js'
 export { type SyntheticTrace, type SyntheticTraceOptions, syntheticTrace } from './synthetic-trace.js'
+export { type TinyMoe, type TinyMoeOptions, type TinyMoeParams, tinyMoe } from './tiny-moe.js'
 export type { ExpertTrace } from './trace.js'

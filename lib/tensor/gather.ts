@@ -78,6 +78,18 @@ const scatterPrimitive: Primitive<Places> = {
   vjp: (g, _inputs, _out, places) => [apply(gatherPrimitive, [g], places)],
 }
 
+/** The entries of x at places in its memory, in the shape of the places. */
+export function gatherAt(x: Tensor, places: Tensor): Tensor {
+  const all: Places = { indices: places.data as Int32Array, axis: 0, length: x.size }
+  return reshape(apply(gatherPrimitive, [reshape(x, [x.size])], all), places.shape)
+}
+
+/** Zeros of that shape, to which the entries of x are added at their places. */
+export function scatterAt(x: Tensor, places: Tensor, shape: Shape): Tensor {
+  const all: Places = { indices: places.data as Int32Array, axis: 0, length: sizeOf(shape) }
+  return reshape(apply(scatterPrimitive, [reshape(x, [x.size])], all), shape)
+}
+
 /**
  * The entries of x that the indices name along an axis (default the first), which gives way to the axes of the indices:
  * rows of a table, for one.
@@ -131,8 +143,7 @@ export function takeAlongAxis(x: Tensor, indices: Tensor, axis = -1): Tensor {
       for (let j = 0; j < inner; j++, i++) flat[i] = (o * length + checked.data[i]) * inner + j
     }
   }
-  const places: Places = { indices: flat, axis: 0, length: x.size }
-  return reshape(apply(gatherPrimitive, [reshape(x, [x.size])], places), shape)
+  return gatherAt(x, new Tensor(flat, shape, 'int32'))
 }
 
 /** Rows of zeros with a one at each index: of the shape of the indices and a last axis of `depth`. */

@@ -3,13 +3,13 @@ import { describe } from '../core/options.js'
 import type { Generator } from '../random/index.js'
 import { kernelsFor } from './backend.js'
 import { checkFloat } from './broadcast.js'
-import { abs, add, exp, minimum, mul, square, sub } from './elementwise.js'
+import { abs, add, exp, minimum, mul, neg, softplus, square, sub } from './elementwise.js'
 import { checkIndices, type Indices, oneHot } from './gather.js'
 import type { Primitive } from './primitive.js'
 import { checkAxis, mean, sum } from './reduce.js'
 import { reshape, transpose } from './shape.js'
 import { blank, checkTensor, sameShape, shapeText, sizeOf, Tensor } from './tensor.js'
-import { apply } from './trace.js'
+import { apply, concrete } from './trace.js'
 
 function rowsOf(x: Tensor): [rows: number, columns: number] {
   return [sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]]
@@ -115,6 +115,22 @@ export function crossEntropy(logits: Tensor, targets: Indices, options: LossOpti
   const labels = checkIndices('crossEntropy', targets, logits.shape[logits.rank - 1])
   if (!sameShape(labels.shape, logits.shape.slice(0, -1))) refuseShapes('crossEntropy', logits.shape, labels.shape)
   return reduced(apply(crossEntropyPrimitive, [logits], labels), options)
+}
+
+/**
+ * -t log σ(x) - (1 - t) log(1 - σ(x)) for logits x and targets t in [0, 1] of one shape, averaged by default. Exact for large
+ * logits of either sign.
+ */
+export function binaryCrossEntropy(logits: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
+  checkSameShape('binaryCrossEntropy', logits, targets)
+  checkFloat('binaryCrossEntropy', logits)
+  const wrong = concrete(targets).data.find((t) => !(t >= 0 && t <= 1))
+  if (wrong !== undefined) {
+    throw new ExtremaError('ERR_OPTION', `binaryCrossEntropy: expected targets in [0, 1], got ${wrong}`)
+  }
+  // Both terms are >= 0: nothing cancels.
+  const losses = add(mul(targets, softplus(neg(logits))), mul(sub(1, targets), softplus(logits)))
+  return reduced(losses, options)
 }
 
 function checkSameShape(name: string, x: Tensor, y: Tensor): void {

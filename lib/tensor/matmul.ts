@@ -1,11 +1,12 @@
 import { ExtremaError } from '../core/errors.js'
 import { kernelsFor } from './backend.js'
+import { batchOf, matrixShape, repeated } from './batch.js'
 import { broadcastShapes, checkSameDType } from './broadcast.js'
 import { mul, sumOf } from './elementwise.js'
 import type { Primitive } from './primitive.js'
 import { broadcastTo, sum, sumTo } from './reduce.js'
 import { reshape } from './shape.js'
-import { blank, checkTensor, type Shape, sameShape, shapeText, sizeOf, type Tensor } from './tensor.js'
+import { blank, checkTensor, sameShape, shapeText, sizeOf, type Tensor } from './tensor.js'
 import { apply } from './trace.js'
 
 export interface MatmulOptions {
@@ -64,22 +65,6 @@ const matmulPrimitive: Primitive<Transposes> = {
 
 function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
   return apply(matmulPrimitive, [a, b], { transposeA, transposeB })
-}
-
-function batchOf(x: Tensor): Shape {
-  return x.shape.slice(0, -2)
-}
-
-function matrixShape({ shape, rank }: Tensor, transposed: boolean): [number, number] {
-  const [rows, columns] = [shape[rank - 2], shape[rank - 1]]
-  return transposed ? [columns, rows] : [rows, columns]
-}
-
-/** A batch that is repeated as a whole stays one matrix; others are copied to the full batch. */
-function repeated(x: Tensor, batch: Shape): Tensor {
-  const own = batchOf(x)
-  if (own.every((length) => length === 1)) return x.rank === 2 ? x : x.view(x.shape.slice(-2))
-  return broadcastTo(x, [...batch, ...x.shape.slice(-2)])
 }
 
 /**

@@ -74,6 +74,7 @@ function reducePrimitive(
         )
       }
       const out = blank(x.dtype, keptShape(shape, axes))
+      if (op === 'sum' && x.dtype !== 'int32' && sumAround(out, x, axes)) return out
       const first = axes[0] ?? 0
       const last = axes[axes.length - 1] ?? -1
       let lastAligned = x
@@ -88,6 +89,20 @@ function reducePrimitive(
     },
     ...rules,
   }
+}
+
+/** Sums over the first and the last axes at once, if these are the axes: no transpose, and one rounding. */
+function sumAround(out: Tensor, x: Tensor, axes: readonly number[]): boolean {
+  const first = axes.findIndex((axis, i) => axis !== i)
+  if (first <= 0) return false
+  const kept = axes[first] - first
+  if (axes.some((axis, i) => axis !== (i < first ? i : i + kept)) || axes.length + kept !== x.rank) return false
+  const outer = sizeOf(x.shape.slice(0, first))
+  const inner = sizeOf(x.shape.slice(first + kept))
+  const sums = new Float64Array(out.size)
+  kernelsFor(x.dtype, x.size).channelSums(sums, x.data, outer, out.size, inner)
+  out.data.set(sums)
+  return true
 }
 
 const sumPrimitive = reducePrimitive('sum', {

@@ -32,7 +32,7 @@ export function flatten(name: string, tree: unknown): Flat {
   return { structure: visit(tree, name), leaves }
 }
 
-function isPlainObject(value: object): boolean {
+export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

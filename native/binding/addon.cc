@@ -2,12 +2,16 @@
 #include <napi.h>
 
 #include "binding/constrained.h"
+#include "binding/curvature.h"
 #include "binding/descent.h"
 #include "binding/jobs.h"
 #include "binding/linear.h"
 #include "binding/lowrank.h"
 #include "binding/moe.h"
 #include "binding/random.h"
+#include "binding/tensor-factor.h"
+#include "binding/tensor-spectral.h"
+#include "binding/tensor-update.h"
 #include "binding/tensor.h"
 #include "binding/transport.h"
 #include "core/blas_check.h"
@@ -40,11 +44,15 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportJobs(env, exports);
   exportRandom(env, exports);
   exportTensor(env, exports);
+  exportTensorFactor(env, exports);
+  exportTensorSpectral(env, exports);
+  exportTensorUpdate(env, exports);
   exportTransport(env, exports);
   exportMoe(env, exports);
   exportLinear(env, exports);
   exportLowrank(env, exports);
   exportConstrained(env, exports);
+  exportCurvature(env, exports);
   exportDescent(env, exports);
   exports.Set("describe", Napi::Function::New(env, describe, "describe"));
   exports.Set("selfTest", Napi::Function::New(env, selfTest, "selfTest"));

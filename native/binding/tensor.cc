@@ -1,8 +1,12 @@
 #include "binding/tensor.h"
 
+#include "binding/plain-arguments.h"
+#include "tensor/convolution.h"
 #include "tensor/elementwise.h"
 #include "tensor/indexing.h"
 #include "tensor/matmul.h"
+#include "tensor/max-pool.h"
+#include "tensor/normalization.h"
 #include "tensor/reduce.h"
 #include "tensor/softmax.h"
 #include "tensor/strided.h"
@@ -12,66 +16,6 @@
 
 namespace extrema {
 namespace {
-
-struct Array {
-  void* data;
-  size_t size;
-  napi_typedarray_type type;
-};
-
-// The arguments of a call with exactly kCount of them.
-template <size_t kCount>
-struct Arguments {
-  Arguments(napi_env env, napi_callback_info info) : env(env) {
-    size_t count = kCount;
-    napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
-  }
-  Array array(size_t i) const {
-    Array view{nullptr, 0, napi_float64_array};
-    napi_get_typedarray_info(env, values[i], &view.type, &view.size, &view.data, nullptr, nullptr);
-    return view;
-  }
-  // Null stays null.
-  const int32_t* whole(size_t i) const { return static_cast<const int32_t*>(array(i).data); }
-  int integer(size_t i) const {
-    int32_t value = 0;
-    napi_get_value_int32(env, values[i], &value);
-    return value;
-  }
-  size_t size(size_t i) const {
-    int64_t value = 0;
-    napi_get_value_int64(env, values[i], &value);
-    return static_cast<size_t>(value);
-  }
-  double number(size_t i) const {
-    double value = 0;
-    napi_get_value_double(env, values[i], &value);
-    return value;
-  }
-  bool flag(size_t i) const {
-    bool value = false;
-    napi_get_value_bool(env, values[i], &value);
-    return value;
-  }
-
-  napi_env env;
-  napi_value values[kCount];
-};
-
-// Calls body(pointer of the right type), for a generic lambda.
-template <class Body>
-void forType(const Array& out, const Body& body) {
-  if (out.type == napi_float32_array) {
-    body(static_cast<float*>(out.data));
-  } else {
-    body(static_cast<double*>(out.data));
-  }
-}
-
-template <class T>
-const T* as(const Array& array, const T*) {
-  return static_cast<const T*>(array.data);
-}
 
 // (op, out, x, parameter)
 napi_value unary(napi_env env, napi_callback_info info) {
@@ -246,6 +190,70 @@ napi_value csrProduct(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// (op, out, a, b, geometry, workspace)
+napi_value convolution(napi_env env, napi_callback_info info) {
+  const Arguments<6> a(env, info);
+  const Array out = a.array(1), first = a.array(2), second = a.array(3), workspace = a.array(5);
+  forType(out, [&](auto* o) {
+    auto* room = static_cast<decltype(o)>(workspace.data);
+    tensor::convolution(a.integer(0), o, as(first, o), as(second, o), a.whole(4), room, workspace.size);
+  });
+  return nullptr;
+}
+
+// (out, places, x, geometry)
+napi_value maxPool(napi_env env, napi_callback_info info) {
+  const Arguments<4> a(env, info);
+  const Array out = a.array(0), places = a.array(1), x = a.array(2);
+  forType(out,
+          [&](auto* o) { tensor::maxPool(o, static_cast<int32_t*>(places.data), as(x, o), a.whole(3)); });
+  return nullptr;
+}
+
+double* wide(const Array& array) { return static_cast<double*>(array.data); }
+
+// (sums, x, outer, channels, inner)
+napi_value channelSums(napi_env env, napi_callback_info info) {
+  const Arguments<5> a(env, info);
+  const Array sums = a.array(0), x = a.array(1);
+  const tensor::Cube cube{a.size(2), a.size(3), a.size(4)};
+  forType(x, [&](auto* first) { tensor::channelSums(wide(sums), as(x, first), cube); });
+  return nullptr;
+}
+
+// (means, variances, x, outer, channels, inner)
+napi_value moments(napi_env env, napi_callback_info info) {
+  const Arguments<6> a(env, info);
+  const Array means = a.array(0), variances = a.array(1), x = a.array(2);
+  const tensor::Cube cube{a.size(3), a.size(4), a.size(5)};
+  forType(x, [&](auto* first) { tensor::moments(wide(means), wide(variances), as(x, first), cube); });
+  return nullptr;
+}
+
+// (out, x, scale, shift, means, variances, outer, channels, inner, byInner, epsilon)
+napi_value normalize(napi_env env, napi_callback_info info) {
+  const Arguments<11> a(env, info);
+  const Array out = a.array(0), x = a.array(1), scale = a.array(2), shift = a.array(3);
+  const tensor::Statistics statistics{wide(a.array(4)), wide(a.array(5)), a.number(10)};
+  const tensor::Cube cube{a.size(6), a.size(7), a.size(8)};
+  forType(out, [&](auto* o) {
+    tensor::normalize(o, as(x, o), as(scale, o), as(shift, o), statistics, cube, a.flag(9));
+  });
+  return nullptr;
+}
+
+// (out, sums, g, x, scale, means, variances, outer, channels, inner, byInner, epsilon)
+napi_value normalizeVjp(napi_env env, napi_callback_info info) {
+  const Arguments<12> a(env, info);
+  const Array out = a.array(0), sums = a.array(1), g = a.array(2), x = a.array(3), scale = a.array(4);
+  const tensor::Statistics statistics{wide(a.array(5)), wide(a.array(6)), a.number(11)};
+  const tensor::Cube cube{a.size(7), a.size(8), a.size(9)};
+  forType(out, [&](auto* o) {
+    tensor::normalizeVjp(o, wide(sums), as(g, o), as(x, o), as(scale, o), statistics, cube, a.flag(10));
+  });
+  return nullptr;
+}
+
 }  // namespace
 
 void exportTensor(Napi::Env env, Napi::Object exports) {
@@ -275,6 +283,12 @@ void exportTensor(Napi::Env env, Napi::Object exports) {
   add("crossEntropyVjp", crossEntropyVjp);
   add("squaredDistances", squaredDistances);
   add("csrProduct", csrProduct);
+  add("convolution", convolution);
+  add("maxPool", maxPool);
+  add("channelSums", channelSums);
+  add("moments", moments);
+  add("normalize", normalize);
+  add("normalizeVjp", normalizeVjp);
   exports.Set("tensor", room);
 }
 

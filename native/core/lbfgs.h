@@ -221,7 +221,9 @@ LbfgsResult lbfgs(Aligned<double>& x, const LbfgsOptions& options, Evaluate&& ev
       if (!bracketed) {
         step *= count == 0 ? 2 : 4;
       } else {
-        const double part = count % 3 == 2 ? 0.5 : between(low, high, hidden);
+        double part = count % 3 == 2 ? 0.5 : between(low, high, hidden);
+        // Where there are no numbers nothing says how far it is to the first.
+        if (!numbers) part = 0.1;
         step = low.step + (high.step - low.step) * part;
       }
     }

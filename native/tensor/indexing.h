@@ -49,6 +49,12 @@ void cumsum(T* out, const T* x, size_t outer, size_t length, size_t inner, bool 
 template <class T>
 void gather(T* out, const T* x, const int32_t* indices, size_t count, size_t outer, size_t length,
             size_t inner) {
+  if (inner == 1) {
+    for (size_t o = 0; o < outer; o++, x += length, out += count) {
+      for (size_t i = 0; i < count; i++) out[i] = x[indices[i]];
+    }
+    return;
+  }
   for (size_t o = 0; o < outer; o++) {
     for (size_t i = 0; i < count; i++) {
       const T* from = x + (o * length + static_cast<size_t>(indices[i])) * inner;
@@ -62,6 +68,12 @@ template <class T>
 void scatterAdd(T* out, const T* x, const int32_t* indices, size_t count, size_t outer, size_t length,
                 size_t inner) {
   std::fill(out, out + outer * length * inner, T(0));
+  if (inner == 1) {
+    for (size_t o = 0; o < outer; o++, x += count, out += length) {
+      for (size_t i = 0; i < count; i++) out[indices[i]] += x[i];
+    }
+    return;
+  }
   for (size_t o = 0; o < outer; o++) {
     for (size_t i = 0; i < count; i++) {
       T* to = out + (o * length + static_cast<size_t>(indices[i])) * inner;

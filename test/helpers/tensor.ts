@@ -27,6 +27,16 @@ export function draw(shape: readonly number[], next: () => number, dtype: 'float
   ).view(shape)
 }
 
+/** Entry by entry, relative to the larger ones; NaN only where NaN is expected. */
+export function expectNear(came: Tensor, expected: ArrayLike<number>, tolerance: number): void {
+  expect(came.size).to.equal(expected.length)
+  for (let i = 0; i < came.size; i++) {
+    const bound = tolerance * Math.max(1, Math.abs(expected[i]))
+    const same = Object.is(came.data[i], expected[i]) || Math.abs(came.data[i] - expected[i]) <= bound
+    if (!same) expect.fail(`entry ${i}: expected ${expected[i]}, got ${came.data[i]}`)
+  }
+}
+
 function innerOf(a: readonly Tensor[], b: readonly Tensor[]): number {
   return a.reduce((total, x, k) => total + inner(x.data as Float64Array, b[k].data as Float64Array), 0)
 }

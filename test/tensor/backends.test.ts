@@ -9,6 +9,9 @@ type Case = [string, (x: t.Tensor, y: t.Tensor) => t.Tensor]
 const positive = new Set(['log', 'rsqrt', 'sqrt', 'lgamma', 'digamma', 'pow'])
 
 const byName = { ...t }
+/** One channel. */
+const row = (x: t.Tensor): t.Tensor => t.reshape(x, [1, 1, x.size])
+const first = (y: t.Tensor): t.Tensor => t.slice(y, [undefined, 0])
 const cases: Case[] = [
   // Those two have a parameter.
   ...unaryOps.filter((name) => name !== 'polygamma' && name !== 'power'),
@@ -25,6 +28,13 @@ cases.push(
   ['squaredDistances', t.squaredDistances],
   ['columns', (x) => t.logSumExp(x, 0)],
   ['norms of columns', (x) => t.norm(x, 0)],
+  ['conv1d', (x, y) => t.conv1d(row(x), t.reshape(t.slice(y, [undefined, [0, 3]]), [-1, 1, 3]), { padding: 'same' })],
+  ['conv1d with a stride', (x) => t.conv1d(row(x), t.ones([5, 1, 4], { dtype: x.dtype }), { stride: 3, padding: 2 })],
+  ['maxPool1d', (x) => t.maxPool1d(row(x), 3, { stride: 2 })],
+  ['avgPool1d', (x) => t.avgPool1d(row(x), 3, { stride: 2, padding: 1 })],
+  ['layerNorm', (x, y) => t.layerNorm(x, t.slice(y, [0]), t.slice(y, [1]))],
+  ['batchNorm', (x, y) => t.batchNorm(t.reshape(x, [1, ...x.shape]), first(y), first(y)).value],
+  ['attention', (x, y) => t.attention(x, y, x, { scale: 1e-3 })],
 )
 
 describe('native and portable tensor kernels', () => {

@@ -95,6 +95,7 @@ const cases: Case[] = [
   ['sum', (x) => t.sum(t.square(x)), [[9, 8]]],
   ['sum over rows', (x) => t.sum(t.square(x), 0), [[9, 8]]],
   ['sum over axes apart', (x) => t.sum(t.square(x), [0, 2]), [[3, 4, 7]]],
+  ['sum over the outermost and the last axis', (x) => t.sum(t.square(x), [0, 3]), [[2, 3, 4, 5]]],
   ['mean', (x) => t.mean(t.exp(x), 1), [[9, 8]]],
   ['max', (x) => t.max(t.square(x), 1), [[9, 8]]],
   ['min', (x) => t.min(t.square(x), 0, { keepDims: true }), [[9, 8]]],

@@ -2,19 +2,10 @@ import { expect } from 'chai'
 import * as t from '../../lib/tensor/index.js'
 import { forEachBackend } from '../helpers/backends.js'
 import { random } from '../helpers/random.js'
-import { draw } from '../helpers/tensor.js'
+import { draw, expectNear } from '../helpers/tensor.js'
 
 /** Large enough for the native kernels; odd, so that no vector length divides it. */
 const length = 97
-
-function expectNear(came: t.Tensor, expected: ArrayLike<number>, tolerance: number): void {
-  expect(came.size).to.equal(expected.length)
-  for (let i = 0; i < came.size; i++) {
-    const bound = tolerance * Math.max(1, Math.abs(expected[i]))
-    const same = Object.is(came.data[i], expected[i]) || Math.abs(came.data[i] - expected[i]) <= bound
-    if (!same) expect.fail(`entry ${i}: expected ${expected[i]}, got ${came.data[i]}`)
-  }
-}
 
 /** Repeated to a length that native kernels take. */
 function repeated(values: readonly number[]): number[] {

@@ -63,7 +63,7 @@ describe('light bridge: fits', () => {
 
     it('clusters in many dimensions under much noise: each is drawn as often as it is there', async () => {
       const [n, d] = [400, 96]
-      const centres = [0, 1, 2].map((c) => Array.from({ length: d }, (_, i) => (i % 3 === c ? 2 : 0)))
+      const centres = [0, 1, 2].map((c) => Array.from({ length: d }, (_, i): number => (i % 3 === c ? 2 : 0)))
       const gaussian = randomNormal(5)
       const target = Array.from({ length: n }, (_, i) => centres[i % 4 === 3 ? 0 : i % 4].map((x) => x + gaussian()))
       const fit = await lightBridge(

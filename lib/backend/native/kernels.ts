@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.js'
 import { nativeConstrained } from './constrained.js'
+import { nativeCurvature } from './curvature.js'
 import { nativeDescent } from './descent.js'
 import { nativeLinear } from './linear.js'
 import { nativeLowrank } from './lowrank.js'
@@ -14,6 +15,7 @@ export interface Binding extends JobBinding {
   selfTest(): string
   random: Kernels['random']
   tensor: Kernels['tensor']
+  update: Kernels['update']
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./transport.ts
   transport: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./moe.ts
@@ -24,6 +26,8 @@ export interface Binding extends JobBinding {
   lowrank: Record<string, any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./constrained.ts
   constrained: Record<string, (...args: any[]) => any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./curvature.ts
+  curvature: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./descent.ts
   descent: Record<string, (...args: any[]) => any>
 }
@@ -34,11 +38,13 @@ export function nativeKernels(binding: Binding): Kernels {
     name: 'native',
     random: binding.random,
     tensor: binding.tensor,
+    update: binding.update,
     transport: nativeTransport(runtime, binding.transport),
     moe: nativeMoe(runtime, binding.moe),
     linear: nativeLinear(runtime, binding.linear),
     lowrank: nativeLowrank(runtime, binding.lowrank),
     constrained: nativeConstrained(runtime, binding.constrained),
+    curvature: nativeCurvature(runtime, binding.curvature),
     descent: nativeDescent(runtime, binding.descent),
   }
 }

@@ -42,7 +42,8 @@ export class Monitor {
   }
 }
 
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+/** Lets the event loop have its turn. */
+export const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** A kernel from its steps: run through at once, or in slices that leave the event loop its turns. */
 export function portableKernel<Job>(steps: (job: Job, monitor: Monitor) => Steps): Kernel<Job> {

@@ -9,6 +9,8 @@ export interface Trial {
   roundoff: number
   /** Iterations done so far. */
   iteration: number
+  /** Of the best point so far, `x` of {@link lbfgs}. */
+  readonly best: { gradient: Float64Array; value: number; residual: number }
 }
 
 export interface LbfgsOptions {
@@ -44,6 +46,19 @@ const patience = 4
  * smooth functions gradients get about as small as their own rounding.
  */
 export function* lbfgs(x: Float64Array, options: LbfgsOptions): Generator<Trial, LbfgsResult, void> {
+  const running = lbfgsInSlices(x, options)
+  for (;;) {
+    const { done, value } = running.next()
+    if (done) return value
+    if (value !== undefined) yield value
+  }
+}
+
+/** {@link lbfgs}, which on long vectors also yields undefined, where the event loop may take over. */
+export function* lbfgsInSlices(
+  x: Float64Array,
+  options: LbfgsOptions,
+): Generator<Trial | undefined, LbfgsResult, void> {
   const { tolerance, maxIterations, firstStep, memory = 10 } = options
   const n = x.length
   const gradient = new Float64Array(n)
@@ -55,22 +70,24 @@ export function* lbfgs(x: Float64Array, options: LbfgsOptions): Generator<Trial,
     residual: 0,
     roundoff: 0,
     iteration: 0,
+    best: { gradient, value: Number.NaN, residual: Number.NaN },
   }
   const best = { x: new Float64Array(n), gradient: new Float64Array(n), value: 0, residual: 0 }
   const pairs = new Pairs(n, memory)
   yield trial
   gradient.set(trial.gradient)
   let { value, residual } = trial
+  Object.assign(trial.best, { value, residual })
 
   for (let iterations = 0; ; iterations++) {
     if (residual <= tolerance) return { status: 'converged', iterations, value, residual }
     if (iterations >= maxIterations) return { status: 'iteration-limit', iterations, value, residual }
     trial.iteration = iterations
-    pairs.direction(gradient, direction)
+    yield* pairs.direction(gradient, direction)
     let slope = dot(gradient, direction)
     if (!(slope < 0)) {
       pairs.clear()
-      pairs.direction(gradient, direction)
+      yield* pairs.direction(gradient, direction)
       slope = dot(gradient, direction)
     }
     if (!(slope < 0 && slope > Number.NEGATIVE_INFINITY)) return { status: 'stalled', iterations, value, residual }
@@ -116,7 +133,9 @@ export function* lbfgs(x: Float64Array, options: LbfgsOptions): Generator<Trial,
         step *= count === 0 ? 2 : 4
       } else {
         const width = high.step - low.step
-        const part = count % 3 === 2 ? 0.5 : between(low, high, hidden)
+        let part = count % 3 === 2 ? 0.5 : between(low, high, hidden)
+        // Where there are no numbers nothing says how far it is to the first.
+        if (!numbers) part = 0.1
         step = low.step + width * part
       }
     }
@@ -131,8 +150,12 @@ export function* lbfgs(x: Float64Array, options: LbfgsOptions): Generator<Trial,
     gradient.set(best.gradient)
     value = best.value
     residual = best.residual
+    Object.assign(trial.best, { value, residual })
   }
 }
+
+/** Of vectors whose products take the better part of a millisecond. */
+const longLength = 2 ** 18
 
 interface Sample {
   step: number
@@ -196,14 +219,16 @@ class Pairs {
   }
 
   /** out = -H gradient by the two-loop recursion (algorithm 7.4). */
-  direction(gradient: Float64Array, out: Float64Array): void {
+  *direction(gradient: Float64Array, out: Float64Array): Generator<undefined, void, void> {
     const { steps, changes, inverse, weights, count, newest } = this
+    const long = out.length > longLength
     const memory = steps.length
     for (let i = 0; i < out.length; i++) out[i] = -gradient[i]
     for (let age = 0; age < count; age++) {
       const q = (newest - age + memory) % memory
       weights[q] = inverse[q] * dot(steps[q], out)
       addScaled(out, -weights[q], changes[q])
+      if (long) yield
     }
     if (count > 0) {
       const scale = 1 / (inverse[newest] * dot(changes[newest], changes[newest]))
@@ -212,6 +237,7 @@ class Pairs {
     for (let age = count - 1; age >= 0; age--) {
       const q = (newest - age + memory) % memory
       addScaled(out, weights[q] - inverse[q] * dot(changes[q], out), steps[q])
+      if (long) yield
     }
   }
 }

@@ -11,3 +11,14 @@ export type Work<T> = Generator<void, T, void>
 
 /** Entries handled between two looks at the clock: tens of microseconds. */
 export const segmentLength = 4096
+
+/** The monitor of work that is done at once. */
+export const unhurried: Watch = { due: () => false, expired: () => false, progress: () => {} }
+
+/** Runs work through at once. */
+export function finish<T>(work: Work<T>): T {
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+  }
+}

@@ -56,7 +56,7 @@ export function* svd(job: SvdJob, monitor: Watch): Work<void> {
  *
  * Source: Golub, Van Loan, Matrix Computations, 4th edition, section 8.6.4.
  */
-function* svdOf(a: Float64Array, m: number, n: number, clock: Clock): Work<Svd> {
+export function* svdOf(a: Float64Array, m: number, n: number, clock: Clock): Work<Svd> {
   if (m < n) {
     const { s, u, vt } = yield* svdOf(transposed(a, m, n), n, m, clock)
     return oriented({ s, u: transposed(vt, m, m), vt: transposed(u, n, m) }, m, n)

@@ -3,7 +3,7 @@ import type { Watch, Work } from '../work.js'
 import { addScaled } from './matrix.js'
 
 /** Substitution, on all columns of the right-hand side at once. */
-export function* triangularSolve(job: TriangularJob, monitor: Pick<Watch, 'due'>): Work<void> {
+export function* triangularSolve(job: Omit<TriangularJob, 'threads'>, monitor: Pick<Watch, 'due'>): Work<void> {
   const { n, pitch, a, lower, transpose, unit, columns, b } = job
   // The transpose of a lower triangle is an upper one, solved from the end.
   const forward = lower !== transpose

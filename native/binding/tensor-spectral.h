@@ -1,0 +1,8 @@
+#pragma once
+
+#include <napi.h>
+
+namespace extrema {
+// Adds to the kernels that exportTensor has made.
+void exportTensorSpectral(Napi::Env env, Napi::Object exports);
+}  // namespace extrema

@@ -1,0 +1,7 @@
+#pragma once
+
+#include <napi.h>
+
+namespace extrema {
+void exportTensorUpdate(Napi::Env env, Napi::Object exports);
+}
