@@ -1,5 +1,6 @@
 export { type DoctorReport, doctor } from './backend/doctor.js'
 export { type BackendInfo, type BackendName, backend } from './backend/index.js'
+export * as bayes from './bayes/index.js'
 export * as constrained from './constrained/index.js'
 export * from './core/index.js'
 export * as curvature from './curvature/index.js'
