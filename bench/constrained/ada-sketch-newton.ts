@@ -40,7 +40,7 @@ export async function run({ log, quick }: Context): Promise<Report> {
   const tables: Report['tables'] = []
   const targets: Report['targets'] = []
   const chosen = quick ? published.filter((_, k) => k % 4 === 0) : published
-  for (const scaling of ['none', 'equilibrate'] as const) {
+  for (const scaling of ['auto', 'equilibrate'] as const) {
     const rows: Cell[][] = []
     let [logs, both, solved] = [0, 0, 0]
     for (const problem of chosen) {

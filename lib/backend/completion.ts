@@ -40,6 +40,8 @@ export interface CompletionSettings {
   nonNegative: boolean
   reuse: boolean
   spectral: boolean
+  /** Sums over the observations of a line in float32, of the factors in float32. */
+  single: boolean
   solver: CompletionSolver
   inner: InnerMethod
   sketch: CompletionSketch

@@ -1,4 +1,5 @@
 import type { Kernel } from './kernels.js'
+import type { FactorData } from './linear-sparse.js'
 
 /** In the order of the native enumeration. */
 export const sketchKinds = ['kaczmarz', 'gaussian', 'gaussian-block', 'count-sketch', 'rows', 'blocks'] as const
@@ -13,10 +14,15 @@ export interface SystemMatrix {
   indices: Int32Array | null
 }
 
-/** Blocks of rows; none is empty. */
+/** Blocks of rows; none is empty. Block p has rows[offsets[p]] … rows[offsets[p + 1] - 1]. */
 export interface RowBlocksData {
   offsets: Int32Array
   rows: Int32Array
+}
+
+/** The same with the factor of A_p A_pᵀ for each. */
+export interface FactoredBlocksData extends RowBlocksData {
+  factors: FactorData[]
 }
 
 /** Sketch-and-project for the consistent system A z = b, from z on. */
@@ -26,8 +32,8 @@ export interface SketchSolveJob {
   sketch: SketchKind
   /** Columns of a block sketch. */
   blockSize: number
-  /** `'blocks'`: block p has rows[offsets[p]] … rows[offsets[p + 1] - 1]. */
-  blocks: RowBlocksData | null
+  /** For `'blocks'`. */
+  blocks: FactoredBlocksData | null
   /** Kaczmarz and `'rows'`: draw rows by their squared norms instead of uniformly. */
   byNorm: boolean
   maxSketches: number

@@ -1,6 +1,7 @@
 import type { FloatArray } from '../core/arrays.js'
 import type { Progress } from '../core/options.js'
 import type { ConstrainedKernels } from './constrained.js'
+import type { CurvatureKernels } from './curvature.js'
 import type { DescentKernels } from './descent.js'
 import type { LinearKernels } from './linear.js'
 import type { LowrankKernels } from './lowrank.js'
@@ -184,5 +185,6 @@ export interface Kernels {
   readonly linear: LinearKernels
   readonly lowrank: LowrankKernels
   readonly constrained: ConstrainedKernels
+  readonly curvature: CurvatureKernels
   readonly descent: DescentKernels
 }

@@ -123,6 +123,8 @@ export interface MultiplyJob {
   threads: number
   /** Whether x is to be looked through for NaN and infinities, which are named as entries of a vector or of a matrix. */
   check: false | 'vector' | 'matrix'
+  /** More products with this operator will follow: once, its memory is worth some preparation. Default false. */
+  often?: boolean
 }
 
 /** P A Pᵀ = L D Lᵀ, L unit lower triangular by columns, the diagonal left out. */

@@ -21,7 +21,7 @@ export const unaryOps = [
     'floor',
   ] as const),
   ...(['sin', 'cos', 'tanh', 'sigmoid', 'softplus', 'erf', 'erfc', 'logNdtr', 'lgamma', 'polygamma', 'power'] as const),
-  ...(['relu', 'leakyRelu', 'gelu', 'silu'] as const),
+  ...(['relu', 'leakyRelu', 'gelu', 'silu', 'inverseMills'] as const),
 ]
 export type UnaryOp = (typeof unaryOps)[number]
 

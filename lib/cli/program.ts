@@ -8,6 +8,7 @@ import { describeError, exitCode, exitCodeOf } from './errors.js'
 import { Interrupt } from './interrupt.js'
 import { moeCommand } from './moe/command.js'
 import { transportCommand } from './transport/command.js'
+import { tuneCommand } from './tune/command.js'
 
 /** Runs the command line and returns the exit code. Never throws. */
 export async function run(args: string[]): Promise<number> {
@@ -28,7 +29,7 @@ export async function run(args: string[]): Promise<number> {
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('extrema')
     .description(
-      'Optimization on files: transport plans, colours between pictures, mixtures of experts, completed matrices.',
+      'Optimization on files: transport plans, colours between pictures, mixtures of experts, completed matrices, parameters of programs.',
     )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
@@ -40,6 +41,7 @@ function createProgram(signal: AbortSignal): Command {
   moeCommand(program, signal)
   completeCommand(program, signal)
   recommendCommand(program, signal)
+  tuneCommand(program, signal)
   doctorCommand(program)
   return program
 }

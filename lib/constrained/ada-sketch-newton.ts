@@ -10,6 +10,7 @@ import { addTransposed, frobenius, isSame, type SystemMatrix } from './matrix.js
 import { kktResidual, merit, meritGradient, squares } from './merit.js'
 import type { CheckedOptions, IterationRecord } from './options.js'
 import { type EqualityConstrainedProblem, type Evaluations, NotFinite, Oracles, type Point } from './problem.js'
+import { BlockFactors } from './row-blocks.js'
 import { inKernel, inSlices, type Steps } from './steps.js'
 
 /** Why a solve stalled. */
@@ -56,7 +57,7 @@ const progressInterval = 50
 
 /** A direction with what the record tells of it. */
 interface Found {
-  direction: Pick<Direction, 'z' | 'sketches' | 'rows' | 'flops' | 'residual' | 'isOutOfTime'>
+  direction: Pick<Direction, 'z' | 'sketches' | 'rows' | 'flops' | 'residual' | 'isOutOfTime' | 'equilibrated'>
   /** ∇L_η · z */
   slope: number
   modified: boolean
@@ -103,6 +104,8 @@ class Solver {
   private known: { jacobian: SystemMatrix; eigenvalue: number } | undefined
   /** Steps down the merit function since the last along a Newton direction. */
   private descents = 0
+  private readonly blockFactors: BlockFactors | null
+  private equilibrate: boolean
 
   constructor(
     private readonly problem: EqualityConstrainedProblem,
@@ -110,6 +113,8 @@ class Solver {
     private readonly start: number,
   ) {
     this.oracles = new Oracles(problem)
+    this.blockFactors = options.blocks === null ? null : new BlockFactors(options.kernels, options.blocks)
+    this.equilibrate = options.scaling === 'equilibrate'
     this.eta1 = options.eta1
     this.eta2 = options.eta2
     this.delta = options.delta
@@ -181,6 +186,7 @@ class Solver {
       eta2: this.eta2,
       delta: this.delta,
       adaptations: found.adaptations,
+      equilibrated: direction.equilibrated,
       sketches: direction.sketches,
       rows: direction.rows,
       flops: direction.flops,
@@ -217,7 +223,12 @@ class Solver {
     const accuracy = () => ((0.5 - options.beta) * this.eta2) / ((1 + this.eta1 + this.eta2) * (upsilon * psi) ** 2)
     this.delta = Math.max(leastDelta, Math.min(this.delta, accuracy()))
     const theta = options.forcing === 'residual' ? Math.min(1, residual) : options.forcing
-    const direction = new Direction(options, gamma, oracles.n, kkt, this.sketches)
+    const spent = { sketches: 0, rows: 0, flops: 0 }
+    const begin = () => {
+      const { equilibrate, blockFactors } = this
+      return new Direction(options, gamma, oracles.n, kkt, this.sketches + spent.sketches, blockFactors, equilibrate)
+    }
+    let direction = begin()
     let adaptations = 0
     let coarse = practicalResidual * theta * residual
     let slope: number
@@ -228,6 +239,14 @@ class Solver {
       yield* direction.refine({ threshold, coarse, gradient, bound })
       slope = dot(gradient, direction.z)
       if (direction.isOutOfTime || slope <= bound) break
+      if (direction.isExhausted && options.scaling === 'auto' && !this.equilibrate) {
+        this.equilibrate = true
+        spent.sketches = direction.sketches
+        spent.rows = direction.rows
+        spent.flops = direction.flops
+        direction = begin()
+        continue
+      }
       if (this.eta1 > mostEta1 || this.eta2 < leastEta2) break
       const { nu } = options
       this.eta1 *= nu ** 2
@@ -236,14 +255,17 @@ class Solver {
       coarse /= nu ** 4
       adaptations++
     }
-    return { direction, slope, modified, psi, adaptations }
+    const { z, residual: rest, isOutOfTime, equilibrated } = direction
+    const [sketches, rows, flops] = (['sketches', 'rows', 'flops'] as const).map((of) => direction[of] + spent[of])
+    const whole = { z, sketches, rows, flops, residual: rest, isOutOfTime, equilibrated }
+    return { direction: whole, slope, modified, psi, adaptations }
   }
 
   /** -∇L_η, which descends whatever the rank of G, and leads away from where constraints cannot be told apart. */
   private steepestDescent(hessian: SystemMatrix): Found {
     const { point, kkt, residual } = this.current
     const z = meritGradient(point, hessian, kkt, this.eta1, this.eta2).map((value) => -value)
-    const direction = { z, sketches: 0, rows: 0, flops: 0, residual, isOutOfTime: false }
+    const direction = { z, sketches: 0, rows: 0, flops: 0, residual, isOutOfTime: false, equilibrated: false }
     return { direction, slope: -squares(z), modified: false, psi: 0, adaptations: 0 }
   }
 

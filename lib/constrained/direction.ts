@@ -7,6 +7,7 @@ import { columnScales, withColumns } from './equilibrate.js'
 import { frobenius } from './matrix.js'
 import { squares } from './merit.js'
 import { blockSizeFor, type CheckedOptions, checkBlocks } from './options.js'
+import type { BlockFactors } from './row-blocks.js'
 import { inKernel, inSlices, type Steps } from './steps.js'
 
 /** Operations for an entry of the vectors in one iteration of MINRES. */
@@ -44,12 +45,20 @@ export class Direction {
     gradient: Float64Array,
     /** Sketches drawn for the directions before. */
     private readonly drawn: number,
+    /** For `sketch: 'blocks'`. */
+    private readonly blockFactors: BlockFactors | null,
+    readonly equilibrated: boolean,
   ) {
     this.b = gradient.map((value) => -value)
     this.z = new Float64Array(kkt.rows)
     this.norm = frobenius(kkt)
     if (options.linearSolver === 'sketch') checkBlocks(options, kkt.rows)
     this.residual = Math.sqrt(squares(gradient))
+  }
+
+  /** No sketch is left. */
+  get isExhausted(): boolean {
+    return this.options.linearSolver === 'sketch' && this.sketches >= this.options.maxSketches
   }
 
   *refine(demand: Demand): Steps<void> {
@@ -64,9 +73,11 @@ export class Direction {
 
   private *sketch({ threshold, coarse, gradient, bound }: Demand): Steps<void> {
     const { options, kkt, b } = this
-    if (options.equilibrate) this.scales ??= yield* inSlices((monitor) => columnScales(kkt, monitor))
+    if (this.equilibrated) this.scales ??= yield* inSlices((monitor) => columnScales(kkt, monitor))
     const { scales } = this
     this.sketched ??= scales === null ? kkt : withColumns(kkt, scales)
+    const factored = this.blockFactors === null ? null : yield* this.blockFactors.of(this.sketched)
+    this.flops += factored?.flops ?? 0
     // z = D y
     const z = scales === null ? this.z : this.z.map((value, j) => value / scales[j])
     const job = {
@@ -74,7 +85,7 @@ export class Direction {
       b,
       sketch: options.sketch,
       blockSize: blockSizeFor(options, kkt.rows),
-      blocks: options.blocks,
+      blocks: factored?.blocks ?? null,
       byNorm: options.byNorm,
       maxSketches: options.maxSketches - this.sketches,
       threshold,

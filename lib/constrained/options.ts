@@ -17,7 +17,7 @@ export interface SketchOptions {
   /**
    * With `sketch: 'blocks'`: the sets of rows that are drawn together, of Γ the variables' and then the constraints'. Rows that
    * touch each other belong together, and the sets should overlap: subdomains of a differential equation, say. Every row must
-   * be in one of them. They are factored once, sparsely.
+   * be in one of them. They are factored sparsely, once for every Γ that differs from the one before.
    */
   blocks?: ArrayLike<number>[]
   /** Columns of a block sketch. Default: a quarter of the rows, at most 64. */
@@ -121,6 +121,8 @@ export interface IterationRecord {
   delta: number
   /** Times that penalties and accuracy were changed for the direction. */
   adaptations: number
+  /** Whether Γ was equilibrated for the direction. */
+  equilibrated: boolean
   /** Sketches, rows of Γ read, and operations for the direction. */
   sketches: number
   rows: number
@@ -151,9 +153,10 @@ export interface EqualityConstrainedOptions extends SolverOptions, SketchOptions
   forcing?: number | 'residual'
   /**
    * `'equilibrate'`: sketch Γ with its columns scaled so that the entries of all rows and columns of length one are about as
-   * large. `'none'`, as in the paper, is the default.
+   * large. `'none'`: as it is, as in the paper. `'auto'`, the default: as it is, until `maxSketches` do not give a direction
+   * that descends; that one and all after it are equilibrated.
    */
-  scaling?: 'none' | 'equilibrate'
+  scaling?: 'auto' | 'none' | 'equilibrate'
   /** How directions are found: by sketching, exactly by L D Lᵀ, or by MINRES to the same accuracy. Default `'sketch'`. */
   linearSolver?: 'sketch' | 'exact' | 'minres'
   /**
@@ -183,7 +186,7 @@ export interface CheckedOptions extends CheckedSketch {
   maxSketches: number
   practical: boolean
   forcing: number | 'residual'
-  equilibrate: boolean
+  scaling: 'auto' | 'none' | 'equilibrate'
   linearSolver: 'sketch' | 'exact' | 'minres'
   curvature: 'inertia' | 'assume'
   eta1: number
@@ -219,7 +222,7 @@ export function checkOptions(options: EqualityConstrainedOptions): CheckedOption
   }
   const sketch = checkSketch(options)
   const linearSolver = oneOf('linearSolver', options.linearSolver, ['sketch', 'exact', 'minres'], 'sketch')
-  const scaling = oneOf('scaling', options.scaling, ['none', 'equilibrate'], 'none')
+  const scaling = oneOf('scaling', options.scaling, ['auto', 'none', 'equilibrate'], 'auto')
   if (linearSolver !== 'sketch' && (scaling === 'equilibrate' || sketch.blocks !== null)) {
     const given = scaling === 'equilibrate' ? "scaling: expected 'none'" : 'blocks: expected none'
     const came = scaling === 'equilibrate' ? "'equilibrate'" : describe(options.blocks)
@@ -235,7 +238,7 @@ export function checkOptions(options: EqualityConstrainedOptions): CheckedOption
     maxSketches: whole('maxSketches', options.maxSketches, 100_000, 1, 2 ** 52),
     practical: oneOf('accuracy', options.accuracy, ['theoretical', 'practical'], 'theoretical') === 'practical',
     forcing,
-    equilibrate: scaling === 'equilibrate',
+    scaling,
     linearSolver,
     curvature: oneOf('curvature', options.curvature, ['inertia', 'assume'], 'inertia'),
     eta1: positive('eta1', options.eta1, 1),

@@ -1,4 +1,4 @@
-import { type SketchSolveJob, sketchField, sketchReportLength } from '../backend/constrained.js'
+import { type RowBlocksData, type SketchSolveJob, sketchField, sketchReportLength } from '../backend/constrained.js'
 import { kernels } from '../backend/index.js'
 import type { Control, Kernels } from '../backend/kernels.js'
 import { checkRunOptions, runNames } from '../backend/options.js'
@@ -9,6 +9,8 @@ import { type Solution, statuses } from '../core/solution.js'
 import { frobenius, toSystem } from './matrix.js'
 import { squares } from './merit.js'
 import { blockSizeFor, checkBlocks, checkSketch, type SketchOptions, sketchNames } from './options.js'
+import { BlockFactors } from './row-blocks.js'
+import { runSteps, runStepsSync, type Steps } from './steps.js'
 
 /** A z = b, which has a solution. */
 export interface SketchSolveProblem {
@@ -53,19 +55,35 @@ export async function sketchSolve(
   options: SketchSolveOptions = {},
 ): Promise<SketchSolveSolution> {
   const prepared = prepare(problem, options)
-  await prepared.kernels.constrained.sketchSolve.run(prepared.job, prepared.control)
-  return finish(prepared)
+  return runSteps(steps(prepared), prepared.control)
 }
 
 /** {@link sketchSolve} on the calling thread. */
 export function sketchSolveSync(problem: SketchSolveProblem, options: SketchSolveOptions = {}): SketchSolveSolution {
   const prepared = prepare(problem, options)
-  prepared.kernels.constrained.sketchSolve.runSync(prepared.job, prepared.control)
-  return finish(prepared)
+  return runStepsSync(steps(prepared), prepared.control)
+}
+
+function* steps(prepared: Prepared): Steps<SketchSolveSolution> {
+  const { job, blocks, kernels, control } = prepared
+  let flops = 0
+  if (blocks !== null) {
+    const factored = yield* new BlockFactors(kernels, blocks).of(job.matrix)
+    job.blocks = factored.blocks
+    flops = factored.flops
+  }
+  const kernel = kernels.constrained.sketchSolve
+  const { onProgress } = control
+  yield {
+    run: (part) => kernel.run(job, { ...part, onProgress }),
+    runSync: (part) => kernel.runSync(job, { ...part, onProgress }),
+  }
+  return finish(prepared, flops)
 }
 
 interface Prepared {
   job: SketchSolveJob
+  blocks: RowBlocksData | null
   size: number
   control: Control
   kernels: Kernels
@@ -97,7 +115,7 @@ function prepare(problem: SketchSolveProblem, options: SketchSolveOptions): Prep
     b,
     sketch: sketch.sketch,
     blockSize: blockSizeFor(sketch, matrix.rows),
-    blocks: sketch.blocks,
+    blocks: null,
     byNorm: sketch.byNorm,
     maxSketches,
     threshold: tolerance * size,
@@ -111,7 +129,7 @@ function prepare(problem: SketchSolveProblem, options: SketchSolveOptions): Prep
     z,
     report: new Float64Array(sketchReportLength),
   }
-  return { job, size, control, kernels: kernels(backend), start }
+  return { job, blocks: sketch.blocks, size, control, kernels: kernels(backend), start }
 }
 
 function vector(name: string, value: VectorLike, length: number): Float64Array {
@@ -120,7 +138,7 @@ function vector(name: string, value: VectorLike, length: number): Float64Array {
   throw new ExtremaError('ERR_SHAPE', `${name}: expected ${length} numbers to match the matrix, got ${copy.length}`)
 }
 
-function finish({ job: { z, report, threshold }, size, kernels, start }: Prepared): SketchSolveSolution {
+function finish({ job: { z, report, threshold }, size, kernels, start }: Prepared, more: number): SketchSolveSolution {
   const status = statuses[report[sketchField.ended]]
   return {
     // Rounding may leave no sketch anything to do above the tolerance.
@@ -131,6 +149,6 @@ function finish({ job: { z, report, threshold }, size, kernels, start }: Prepare
     backend: kernels.name,
     x: z,
     rows: report[sketchField.rows],
-    flops: report[sketchField.flops],
+    flops: report[sketchField.flops] + more,
   }
 }

@@ -120,7 +120,8 @@ function prepare(problem: SmoothProblem, options: LbfgsOptions): Prepared {
         throw new ExtremaError('ERR_ORACLE', 'value: expected finite numbers for f and its gradient at x0, got others')
       }
       trial.residual = largest(trial.gradient)
-      trial.roundoff = roundoff * Math.abs(trial.value)
+      // None where there is no number: such a point must not pass for one that differs by rounding only.
+      trial.roundoff = trial.value < Number.POSITIVE_INFINITY ? roundoff * Math.abs(trial.value) : 0
       if (watch.due()) yield
     }
   }

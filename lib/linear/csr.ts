@@ -1,4 +1,5 @@
 import type { CsrData } from '../backend/linear-sparse.js'
+import { type Clock, type Step, segment } from '../backend/portable/linear/step.js'
 import { type Csr, checkBuffer, checkFinite, toFloat64 } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe } from '../core/options.js'
@@ -156,7 +157,7 @@ function countingOrder(keys: Int32Array, most: number, of?: Int32Array): Int32Ar
 }
 
 /** The rows of the transpose, which are the columns of the matrix. */
-export function flip({ rows, columns, indptr, indices, data }: CsrData): CsrData {
+export function* flipSteps({ rows, columns, indptr, indices, data }: CsrData, watch: Clock): Step<CsrData> {
   const out: CsrData = {
     rows: columns,
     columns: rows,
@@ -164,17 +165,29 @@ export function flip({ rows, columns, indptr, indices, data }: CsrData): CsrData
     indices: new Int32Array(data.length),
     data: new Float64Array(data.length),
   }
-  for (const j of indices) out.indptr[j + 1]++
+  for (let from = 0; from < indices.length; from += segment) {
+    const end = Math.min(indices.length, from + segment)
+    for (let k = from; k < end; k++) out.indptr[indices[k] + 1]++
+    if (watch.due()) yield
+  }
   for (let j = 0; j < columns; j++) out.indptr[j + 1] += out.indptr[j]
   const next = out.indptr.slice()
-  for (let i = 0; i < rows; i++) {
+  for (let i = 0, seen = 0; i < rows; i++) {
     for (let k = indptr[i]; k < indptr[i + 1]; k++) {
       const at = next[indices[k]]++
       out.indices[at] = i
       out.data[at] = data[k]
     }
+    if (indptr[i + 1] + i - seen < segment) continue
+    seen = indptr[i + 1] + i
+    if (watch.due()) yield
   }
   return out
+}
+
+/** {@link flipSteps} at once. */
+export function flip(matrix: CsrData): CsrData {
+  return flipSteps(matrix, { due: () => false }).next().value as CsrData
 }
 
 /** The transpose of a CSR matrix, as a CSR matrix. */

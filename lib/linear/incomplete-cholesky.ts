@@ -1,14 +1,14 @@
 import { kernels } from '../backend/index.js'
 import type { Control, Kernels } from '../backend/kernels.js'
-import type { CsrData } from '../backend/linear-sparse.js'
+import type { CsrData, OperatorData } from '../backend/linear-sparse.js'
 import { checkRunOptions } from '../backend/options.js'
-import type { Step } from '../backend/portable/linear/step.js'
+import type { Clock, Step } from '../backend/portable/linear/step.js'
 import type { Csr } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { nonNegative, type SolverOptions } from '../core/options.js'
 import { callKernel, drive, driveSync, type Run } from './drive.js'
 import { type BuiltInOperator, builtIn } from './operator.js'
-import { rowsOf } from './rows.js'
+import { checkHasEntries, rowsOf } from './rows.js'
 import { checkSymmetric } from './symmetric.js'
 
 export interface IncompleteCholeskyOptions extends Pick<SolverOptions, 'signal' | 'backend'> {
@@ -33,7 +33,7 @@ const names: ReadonlySet<string> = new Set(['shift', 'signal', 'backend'])
 interface Prepared {
   control: Control
   kernels: Kernels
-  matrix: CsrData
+  operator: OperatorData
   shift: number
 }
 
@@ -41,25 +41,29 @@ function prepare(given: BuiltInOperator, options: IncompleteCholeskyOptions): Pr
   const { control, backend } = checkRunOptions(options, names)
   const shift = nonNegative('shift', options.shift, 0)
   control.signal?.throwIfAborted()
-  const matrix = rowsOf('matrix', builtIn('matrix', given))
-  checkSymmetric('matrix', matrix)
-  return { control, kernels: kernels(backend), matrix, shift }
+  const operator = checkHasEntries('matrix', builtIn('matrix', given))
+  return { control, kernels: kernels(backend), operator, shift }
 }
 
-/** L on the pattern of the lower triangle, and the shift it took. */
+/** L on the pattern of the lower triangle of a matrix with entries, and the shift it took. */
 export function* incompleteSteps(
   kernels: Kernels,
-  matrix: CsrData,
+  operator: OperatorData,
   shift: number,
   run: Run,
 ): Step<{ lower: CsrData; shift: number }> {
-  const lower = lowerPattern(matrix)
+  const matrix = yield* rowsOf('matrix', operator, run.monitor)
+  yield* checkSymmetric('matrix', matrix, run.monitor)
+  const lower = yield* lowerPattern(matrix, run.monitor)
   const job = { matrix, lower, shift: Float64Array.of(shift) }
   yield* callKernel(kernels.linear.incompleteCholesky, job, run, false)
   return { lower, shift: job.shift[0] }
 }
 
-function lowerPattern({ rows, indptr, indices, data }: CsrData): CsrData {
+/** Rows between two looks at the clock. */
+const stretch = 1024
+
+function* lowerPattern({ rows, indptr, indices, data }: CsrData, watch: Clock): Step<CsrData> {
   const begin = new Int32Array(rows + 1)
   for (let i = 0; i < rows; i++) {
     let k = indptr[i]
@@ -69,16 +73,18 @@ function lowerPattern({ rows, indptr, indices, data }: CsrData): CsrData {
       throw new ExtremaError('ERR_NOT_POSITIVE', `matrix[${i}][${i}]: expected a positive diagonal, got ${came}`)
     }
     begin[i + 1] = begin[i] + k + 1 - indptr[i]
+    if (i % stretch === 0 && watch.due()) yield
   }
   const places = new Int32Array(begin[rows])
   for (let i = 0; i < rows; i++) {
-    places.set(indices.subarray(indptr[i], indptr[i] + begin[i + 1] - begin[i]), begin[i])
+    for (let to = begin[i], k = indptr[i]; to < begin[i + 1]; to++, k++) places[to] = indices[k]
+    if (i % stretch === 0 && watch.due()) yield
   }
   return { rows, columns: rows, indptr: begin, indices: places, data: new Float64Array(begin[rows]) }
 }
 
-function* steps({ kernels, matrix, shift }: Prepared, run: Run): Step<IncompleteCholeskyFactor> {
-  const found = yield* incompleteSteps(kernels, matrix, shift, run)
+function* steps({ kernels, operator, shift }: Prepared, run: Run): Step<IncompleteCholeskyFactor> {
+  const found = yield* incompleteSteps(kernels, operator, shift, run)
   const { rows, columns, indptr, indices, data } = found.lower
   return { kind: 'factor', lower: { shape: [rows, columns], indptr, indices, data }, shift: found.shift }
 }

@@ -13,12 +13,15 @@ import {
 } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe, flag, type SolverOptions } from '../core/options.js'
-import { type BuiltInOperator, builtIn, shapeOf } from './operator.js'
+import { type BuiltInOperator, builtIn, isOften, shapeOf } from './operator.js'
 
 export interface MultiplyOptions extends Pick<SolverOptions, 'threads' | 'signal' | 'backend'> {
   /** Aᵀ x instead of A x. Default false. */
   transpose?: boolean
-  /** Where the result goes, row-major: as many float64 as it has, apart from x. Default new memory, which costs time. */
+  /**
+   * Where the result goes, row-major: as many float64 as it has, apart from x. Of no use after an error. Default new memory,
+   * which costs time.
+   */
   out?: Float64Array
 }
 
@@ -64,6 +67,7 @@ function prepare(matrix: BuiltInOperator, x: VectorLike | MatrixLike, options: M
     out,
     threads,
     check: isVector ? 'vector' : 'matrix',
+    often: isOften(matrix),
   }
   return { job, kernels: kernels(backend), control, isVector }
 }

@@ -77,6 +77,10 @@ export type CheckedOperator = { rows: number; columns: number } & (
 
 // Both module formats have their class.
 const brand = Symbol.for('extrema.linear.prepared')
+const counted = Symbol.for('extrema.linear.counted')
+
+/** The product at which kernels are told that an operator is used often: memory is arranged for it then. */
+const manyProducts = 3
 
 /**
  * An operator that has been checked, once for any number of calls. Its numbers are borrowed, not copied, where they were
@@ -86,12 +90,23 @@ export class PreparedOperator {
   readonly shape: readonly [number, number]
   /** @internal */
   readonly [brand]: OperatorData
+  #products = 0
 
   constructor(matrix: BuiltInOperator) {
     const data = builtIn('matrix', matrix)
     this[brand] = data
     this.shape = shapeOf(data)
   }
+
+  /** @internal Counts a product; true once. */
+  [counted](): boolean {
+    return ++this.#products === manyProducts
+  }
+}
+
+/** Whether a product is the one that shows that the operator is used often. */
+export function isOften(matrix: BuiltInOperator): boolean {
+  return typeof matrix === 'object' && matrix !== null && counted in matrix && matrix[counted]()
 }
 
 /** Checks an operator once, for use in many calls. */

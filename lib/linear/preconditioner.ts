@@ -1,5 +1,5 @@
 import type { Kernels } from '../backend/kernels.js'
-import type { CsrData, PreconditionerData, StencilData } from '../backend/linear-sparse.js'
+import type { CsrData, OperatorData, PreconditionerData, StencilData } from '../backend/linear-sparse.js'
 import { deflation, portablePreconditioner, solveCholesky } from '../backend/portable/linear/preconditioners.js'
 import { stencilInverse } from '../backend/portable/linear/stencil-sweeps.js'
 import type { Apply, Step } from '../backend/portable/linear/step.js'
@@ -20,8 +20,7 @@ import type { Run } from './drive.js'
 import { incompleteSteps } from './incomplete-cholesky.js'
 import { type BuiltInOperator, builtIn, type CheckedOperator, shapeOf } from './operator.js'
 import { oracleApply } from './oracle.js'
-import { diagonalOf, rowsOf } from './rows.js'
-import { checkSymmetric } from './symmetric.js'
+import { checkHasEntries, diagonalOf, rowsOf } from './rows.js'
 
 /**
  * M, near to A and easy to invert: iterations run on M⁻¹ A. `conjugateGradient` and `minres` want it symmetric and positive
@@ -55,7 +54,8 @@ export type CheckedPreconditioner =
   | { kind: 'data'; data: PreconditionerData }
   | { kind: 'oracle'; solve(r: Float64Array): VectorLike | PromiseLike<VectorLike> }
   /** To be computed first. */
-  | { kind: 'incomplete'; matrix: CsrData; shift: number }
+  | { kind: 'ssor'; operator: OperatorData; omega: number }
+  | { kind: 'incomplete'; operator: OperatorData; shift: number }
   | { kind: 'stencil'; stencil: StencilData; omega: number; shift: number | null }
   | { kind: 'deflation'; vectors: Float64Array; k: number; inner: CheckedPreconditioner }
 
@@ -96,15 +96,13 @@ export function checkPreconditioner(
       const omega = checkOmega(`${name}.omega`, given.omega, 1)
       const stencil = stencilOf(matrix)
       if (stencil !== null) return { kind: 'stencil', stencil, omega, shift: null }
-      return { kind: 'data', data: { kind: 'ssor', matrix: entries(name, matrix), omega } }
+      return { kind: 'ssor', operator: entries(name, matrix), omega }
     }
     case 'incomplete-cholesky': {
       const shift = nonNegative(`${name}.shift`, given.shift, 0)
       const stencil = stencilOf(matrix)
       if (stencil !== null) return { kind: 'stencil', stencil, omega: 1, shift }
-      const csr = entries(name, matrix)
-      checkSymmetric('matrix', csr)
-      return { kind: 'incomplete', matrix: csr, shift }
+      return { kind: 'incomplete', operator: entries(name, matrix), shift }
     }
     case 'factor':
       return { kind: 'data', data: { kind: 'triangular', lower: checkLower(`${name}.lower`, given.lower, n) } }
@@ -136,8 +134,8 @@ export function checkOmega(name: string, value: unknown, fallback: number): numb
   throw new ExtremaError('ERR_OPTION', `${name}: expected a number in (0, 2), got ${describe(value)}`)
 }
 
-function entries(name: string, matrix: CheckedOperator) {
-  if (matrix.data !== null) return rowsOf('matrix', matrix.data)
+function entries(name: string, matrix: CheckedOperator): OperatorData {
+  if (matrix.data !== null) return checkHasEntries('matrix', matrix.data)
   throw new ExtremaError('ERR_OPTION', `${name}: expected a matrix with entries, got one with matvec only`)
 }
 
@@ -205,8 +203,12 @@ export function* resolvePreconditioner(
       return { data: given.data }
     case 'oracle':
       return { data: null, apply: oracleApply('preconditioner', given.solve, system.n) }
+    case 'ssor': {
+      const matrix = yield* rowsOf('matrix', given.operator, run.monitor)
+      return { data: { kind: 'ssor', matrix, omega: given.omega } }
+    }
     case 'incomplete': {
-      const { lower } = yield* incompleteSteps(kernels, given.matrix, given.shift, run)
+      const { lower } = yield* incompleteSteps(kernels, given.operator, given.shift, run)
       return { data: { kind: 'triangular', lower } }
     }
     case 'stencil':

@@ -1,32 +1,50 @@
 import type { CsrData, OperatorData, StencilData } from '../backend/linear-sparse.js'
+import type { Clock, Step } from '../backend/portable/linear/step.js'
 import { ExtremaError } from '../core/errors.js'
-import { flip } from './csr.js'
+import { flipSteps } from './csr.js'
 
 /** The rows of an operator, for methods that work on entries. */
-export function rowsOf(name: string, operator: OperatorData): CsrData {
+export function* rowsOf(name: string, operator: OperatorData, watch: Clock): Step<CsrData> {
   switch (operator.kind) {
     case 'csr':
       return operator
     case 'transposed':
-      return flip(rowsOf(name, operator.of))
-    case 'dense': {
-      const { rows, columns, data } = operator
-      const indptr = Int32Array.from({ length: rows + 1 }, (_, i) => i * columns)
-      const indices = Int32Array.from({ length: rows * columns }, (_, k) => k % columns)
-      return { rows, columns, indptr, indices, data }
-    }
+      return yield* flipSteps(yield* rowsOf(name, operator.of, watch), watch)
+    case 'dense':
+      return yield* denseRows(operator, watch)
     case 'constant-stencil':
     case 'stencil':
-      return stencilRows(operator)
+      return yield* stencilRows(operator, watch)
     default:
-      throw new ExtremaError(
-        'ERR_OPTION',
-        `${name}: expected entries (CSR, CSC, dense or a stencil), got a '${operator.kind}' operator`,
-      )
+      throw new ExtremaError('ERR_OPTION', `${name}: expected ${withEntries}, got a '${operator.kind}' operator`)
   }
 }
 
-function stencilRows({ grid, center, couplings }: StencilData): CsrData {
+const withEntries = 'entries (CSR, CSC, dense or a stencil)'
+
+/** That {@link rowsOf} will find entries, without looking at them. */
+export function checkHasEntries(name: string, operator: OperatorData): OperatorData {
+  let inner = operator
+  while (inner.kind === 'transposed') inner = inner.of
+  if (inner.kind !== 'low-rank' && inner.kind !== 'kronecker' && inner.kind !== 'block') return operator
+  throw new ExtremaError('ERR_OPTION', `${name}: expected ${withEntries}, got a '${inner.kind}' operator`)
+}
+
+function* denseRows(
+  { rows, columns, data }: { rows: number; columns: number; data: Float64Array },
+  watch: Clock,
+): Step<CsrData> {
+  const indptr = Int32Array.from({ length: rows + 1 }, (_, i) => i * columns)
+  const indices = new Int32Array(rows * columns)
+  const line = Int32Array.from({ length: columns }, (_, j) => j)
+  for (let i = 0; i < rows; i++) {
+    indices.set(line, i * columns)
+    if (watch.due()) yield
+  }
+  return { rows, columns, indptr, indices, data }
+}
+
+function* stencilRows({ grid, center, couplings }: StencilData, watch: Clock): Step<CsrData> {
   const n = grid.reduce((cells, length) => cells * length, 1)
   const strides = grid.map((_, axis) => grid.slice(axis + 1).reduce((cells, length) => cells * length, 1))
   const at = (of: number | Float64Array, i: number) => (typeof of === 'number' ? of : of[i])
@@ -49,6 +67,7 @@ function stencilRows({ grid, center, couplings }: StencilData): CsrData {
       if ((Math.floor(i / s) % grid[axis]) + 1 < grid[axis]) push(i + s, -at(couplings[axis], i))
     }
     indptr[i + 1] = count
+    if (i % 4096 === 4095 && watch.due()) yield
   }
   return { rows: n, columns: n, indptr, indices: indices.subarray(0, count), data: data.subarray(0, count) }
 }

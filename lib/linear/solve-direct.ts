@@ -1,7 +1,7 @@
 import type { CsrData, OperatorData } from '../backend/linear-sparse.js'
 import { normOf } from '../backend/portable/linear/matrix.js'
 import { portableOperator } from '../backend/portable/linear/operators.js'
-import type { Step } from '../backend/portable/linear/step.js'
+import type { Clock, Step } from '../backend/portable/linear/step.js'
 import { ExtremaError } from '../core/errors.js'
 import type { Status } from '../core/solution.js'
 import { cholesky, choleskySync } from './cholesky.js'
@@ -10,7 +10,7 @@ import type { Run } from './drive.js'
 import type { IterativeOptions, LinearSolution } from './iterative.js'
 import { lu, luSync } from './lu.js'
 import { multiply, multiplySync } from './multiply.js'
-import type { PreparedOperator } from './operator.js'
+import { type PreparedOperator, shapeOf } from './operator.js'
 import { qr, qrSync } from './qr.js'
 import { rowsOf } from './rows.js'
 import { sparseCholesky, sparseCholeskySync } from './sparse-cholesky.js'
@@ -98,17 +98,23 @@ function* factorOf(
 }
 
 /** All entries, row by row. */
-function* denseForm(data: OperatorData, { monitor }: Run): Step<{ data: Float64Array; shape: [number, number] }> {
-  if (data.kind === 'dense') return { data: data.data, shape: [data.rows, data.columns] }
-  if (
-    data.kind === 'csr' ||
-    data.kind === 'transposed' ||
-    data.kind === 'stencil' ||
-    data.kind === 'constant-stencil'
-  ) {
-    return filled(rowsOf('matrix', data))
+function* denseForm(data: OperatorData, run: Run): Step<{ data: Float64Array; shape: [number, number] }> {
+  const { monitor } = run
+  const [rows, columns] = shapeOf(data)
+  const shape: [number, number] = [rows, columns]
+  switch (data.kind) {
+    case 'dense':
+      return { data: data.data, shape }
+    case 'csr':
+    case 'stencil':
+    case 'constant-stencil':
+      return { data: yield* filled(yield* rowsOf('matrix', data, monitor), monitor), shape }
+    case 'transposed': {
+      const inner = yield* denseForm(data.of, run)
+      return { data: yield* turned(inner.data, columns, rows, monitor), shape }
+    }
   }
-  const { rows, columns, applyTranspose } = portableOperator(data, monitor)
+  const { applyTranspose } = portableOperator(data, monitor)
   const out = allocate(rows * columns)
   const unit = new Float64Array(rows)
   for (let i = 0; i < rows; i++) {
@@ -116,15 +122,31 @@ function* denseForm(data: OperatorData, { monitor }: Run): Step<{ data: Float64A
     yield* applyTranspose(unit, out.subarray(i * columns, (i + 1) * columns))
     unit[i] = 0
   }
-  return { data: out, shape: [rows, columns] }
+  return { data: out, shape }
 }
 
-function filled({ rows, columns, indptr, indices, data }: CsrData): { data: Float64Array; shape: [number, number] } {
+function* filled({ rows, columns, indptr, indices, data }: CsrData, watch: Clock): Step<Float64Array> {
   const out = allocate(rows * columns)
   for (let i = 0; i < rows; i++) {
     for (let k = indptr[i]; k < indptr[i + 1]; k++) out[i * columns + indices[k]] = data[k]
+    if (watch.due()) yield
   }
-  return { data: out, shape: [rows, columns] }
+  return out
+}
+
+/** The transpose of a row-major rows × columns matrix, in tiles. */
+function* turned(data: Float64Array, rows: number, columns: number, watch: Clock): Step<Float64Array> {
+  const side = 32
+  const out = allocate(rows * columns)
+  for (let top = 0; top < rows; top += side) {
+    for (let left = 0; left < columns; left += side) {
+      for (let j = left; j < Math.min(columns, left + side); j++) {
+        for (let i = top; i < Math.min(rows, top + side); i++) out[j * rows + i] = data[i * columns + j]
+      }
+    }
+    if (watch.due()) yield
+  }
+  return out
 }
 
 /** Residuals are refined while they are above the tolerance, and fall. */

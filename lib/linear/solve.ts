@@ -1,7 +1,7 @@
 import type { Control } from '../backend/kernels.js'
-import type { OperatorData } from '../backend/linear-sparse.js'
+import type { CsrData, OperatorData } from '../backend/linear-sparse.js'
 import { checkRunOptions } from '../backend/options.js'
-import type { Step } from '../backend/portable/linear/step.js'
+import { type Clock, type Step, segment } from '../backend/portable/linear/step.js'
 import { ExtremaError } from '../core/errors.js'
 import { describe, nonNegative, oneOf } from '../core/options.js'
 import type { Status } from '../core/solution.js'
@@ -28,7 +28,6 @@ import {
   prepare,
 } from './operator.js'
 import type { Preconditioner } from './preconditioner.js'
-import { diagonalOf, rowsOf } from './rows.js'
 import { type DirectMethod, directMethods, directSteps, either } from './solve-direct.js'
 import { sor, sorSync } from './sor.js'
 import { ssor, ssorSync } from './ssor.js'
@@ -92,7 +91,8 @@ interface Plan {
   b: PreconditionedProblem['b']
   options: IterativeOptions
   x0: PreconditionedProblem['x0']
-  candidates: Candidate[]
+  preconditioner: Preconditioner | undefined
+  method: 'auto' | SolveMethod
 }
 
 const names = ['auto', ...directMethods, ...(Object.keys(iterativeMethods) as IterativeMethod[])] as const
@@ -110,29 +110,29 @@ function plan(given: OperatorLike, b: PreconditionedProblem['b'], options: Solve
   checkRunOptions(rest.signal === undefined ? {} : { signal: rest.signal }, autoNames)
   // Checked once for all that is tried.
   const matrix = typeof (given as LinearOperator)?.matvec === 'function' ? given : prepare(given as BuiltInOperator)
-  const { data, rows, columns } = checkOperator('matrix', matrix)
-  const common = { matrix, data, b, options: rest, x0 }
-  if (method !== 'auto') {
-    if (isDirect(method)) {
-      checkRunOptions(rest, directNames)
-      nonNegative('tolerance', rest.tolerance, 1e-8)
-      for (const [name, value] of [['preconditioner', preconditioner] as const, ['x0', x0] as const]) {
-        if (value === undefined) continue
-        throw new ExtremaError('ERR_OPTION', `${name}: expected none for a direct method, got ${describe(value)}`)
-      }
+  const { data } = checkOperator('matrix', matrix)
+  if (method === 'auto' || isDirect(method)) {
+    checkRunOptions(rest, method === 'auto' ? autoNames : directNames)
+    nonNegative('tolerance', rest.tolerance, 1e-8)
+  }
+  if (method !== 'auto' && isDirect(method)) {
+    for (const [name, value] of [['preconditioner', preconditioner] as const, ['x0', x0] as const]) {
+      if (value === undefined) continue
+      throw new ExtremaError('ERR_OPTION', `${name}: expected none for a direct method, got ${describe(value)}`)
     }
-    return { ...common, candidates: [{ method, ...(preconditioner === undefined ? {} : { preconditioner }) }] }
   }
-  checkRunOptions(rest, autoNames)
-  nonNegative('tolerance', rest.tolerance, 1e-8)
-  const chosen = choose(data, rows, columns)
+  return { matrix, data, b, options: rest, x0, preconditioner, method }
+}
+
+/** What to try, in this order. */
+function* candidatesOf({ matrix, data, x0, preconditioner, method }: Plan, { monitor }: Run): Step<Candidate[]> {
+  const own = preconditioner === undefined ? {} : { preconditioner }
+  if (method !== 'auto') return [{ method, ...own }]
+  const { rows, columns } = checkOperator('matrix', matrix)
+  const chosen = yield* choose(data, rows, columns, monitor)
   // Who brings a start or a preconditioner wants an iteration.
-  const candidates =
-    preconditioner === undefined && x0 === undefined ? chosen : chosen.filter((one) => !isDirect(one.method))
-  if (preconditioner !== undefined) {
-    return { ...common, candidates: candidates.map(({ method }) => ({ method, preconditioner })) }
-  }
-  return { ...common, candidates }
+  if (preconditioner === undefined && x0 === undefined) return chosen
+  return chosen.filter((one) => !isDirect(one.method)).map((one) => ({ ...one, ...own }))
 }
 
 /** n³ operations take seconds, and n² numbers half a gigabyte. */
@@ -146,38 +146,75 @@ const mostBandOperations = 1e8
 const mostBandEntries = 1e7
 
 /** By what the matrix is; see docs/linear.md. */
-function choose(data: OperatorData | null, rows: number, columns: number): Candidate[] {
-  if (data === null) return rows === columns ? [{ method: 'gmres' }, { method: 'bicgstab' }] : [{ method: 'lsqr' }]
-  const isSmall = Math.max(rows, columns) <= mostDense
+function* choose(given: OperatorData | null, rows: number, columns: number, watch: Clock): Step<Candidate[]> {
+  if (given === null) return rows === columns ? [{ method: 'gmres' }, { method: 'bicgstab' }] : [{ method: 'lsqr' }]
+  const data = upright(given)
   if (rows !== columns) {
     const isTall = data.kind === 'dense' && rows > columns && columns <= mostDense
     return isTall ? [{ method: 'qr' }, { method: 'lsqr' }] : [{ method: 'lsqr' }]
   }
-  if (data.kind === 'low-rank' || data.kind === 'kronecker' || data.kind === 'block') {
-    return [{ method: data.kind === 'low-rank' ? 'minres' : 'gmres' }]
+  switch (data.kind) {
+    case 'low-rank':
+      return [{ method: 'minres' }]
+    case 'kronecker':
+    case 'block':
+      return [{ method: 'gmres' }]
+    case 'transposed':
+      return rows <= mostDense ? [{ method: 'lu' }, { method: 'gmres' }] : [{ method: 'gmres' }, { method: 'bicgstab' }]
+    case 'dense':
+      return chooseDense(data)
+    case 'csr':
+      return chooseSparse(rows, yield* survey(data, watch))
+    case 'stencil':
+    case 'constant-stencil': {
+      const center = data.kind === 'stencil' ? yield* signs(data.center, watch) : signOf(data.center)
+      return chooseSparse(rows, { ...center, isSymmetric: true, band: gridBand(data.grid) })
+    }
   }
-  const diagonal = diagonalOf(data)
-  const isPositive = diagonal.every((value) => value > 0)
-  if (data.kind === 'dense' && isSmall) {
-    return isPositive && firstRowIsFirstColumn(data)
+}
+
+/** What counts is the same for a matrix and its transpose, unless it is dense. */
+function upright(data: OperatorData): OperatorData {
+  if (data.kind !== 'transposed') return data
+  const inner = upright(data.of)
+  return inner.kind === 'dense' ? data : inner
+}
+
+type DenseData = Extract<OperatorData, { kind: 'dense' }>
+
+function chooseDense(data: DenseData): Candidate[] {
+  const { data: entries, rows, columns } = data
+  let looksDefinite = firstRowIsFirstColumn(data)
+  for (let i = 0; looksDefinite && i < rows; i++) looksDefinite = entries[i * (columns + 1)] > 0
+  if (rows <= mostDense) {
+    return looksDefinite
       ? [{ method: 'cholesky' }, { method: 'lu' }, { method: 'minres' }]
       : [{ method: 'lu' }, { method: 'gmres' }]
   }
-  if (data.kind === 'dense') {
-    // Whether it is symmetric is left to the probe of the methods: a scan would hold up the event loop.
-    return isPositive && firstRowIsFirstColumn(data)
-      ? [{ method: 'conjugateGradient', preconditioner: { kind: 'jacobi' } }, { method: 'minres' }, { method: 'gmres' }]
-      : [{ method: 'gmres' }, { method: 'bicgstab' }]
-  }
+  // Whether it is symmetric is left to the probe of the methods.
+  return looksDefinite
+    ? [{ method: 'conjugateGradient', preconditioner: { kind: 'jacobi' } }, { method: 'minres' }, { method: 'gmres' }]
+    : [{ method: 'gmres' }, { method: 'bicgstab' }]
+}
+
+/** What decides on the method for a sparse matrix. */
+interface Signs {
+  /** All of the diagonal. */
+  isPositive: boolean
+  hasZero: boolean
+}
+
+interface Survey extends Signs {
+  isSymmetric: boolean
+  /** How far from the diagonal entries are. */
+  band: number
+}
+
+function chooseSparse(rows: number, { isPositive, hasZero, isSymmetric, band }: Survey): Candidate[] {
   const filled: Candidate[] = rows <= mostFilled ? [{ method: 'lu' }] : []
-  const isGrid = data.kind === 'stencil' || data.kind === 'constant-stencil'
-  const entries = isGrid ? null : rowsOf('matrix', data)
-  const jacobi = diagonal.every((value) => value !== 0) ? { preconditioner: { kind: 'jacobi' } as const } : {}
-  if (entries !== null && asymmetry(entries) !== null) {
-    return [{ method: 'gmres', ...jacobi }, { method: 'bicgstab', ...jacobi }, ...filled]
-  }
+  const jacobi = hasZero ? {} : { preconditioner: { kind: 'jacobi' } as const }
+  if (!isSymmetric) return [{ method: 'gmres', ...jacobi }, { method: 'bicgstab', ...jacobi }, ...filled]
   if (!isPositive) return [{ method: 'minres' }, ...filled]
-  const band = isGrid ? gridBand(data.grid) : bandOf(entries!)
   const isBanded = rows * band ** 2 <= mostBandOperations && rows * band <= mostBandEntries
   return [
     ...(rows <= fewRows || isBanded ? [{ method: 'sparseCholesky' } as const] : []),
@@ -188,16 +225,36 @@ function choose(data: OperatorData | null, rows: number, columns: number): Candi
 }
 
 /** Enough to spare most general matrices the test for symmetry, which `cholesky` makes. */
-function firstRowIsFirstColumn({ data, columns }: { data: Float64Array; columns: number }): boolean {
+function firstRowIsFirstColumn({ data, columns }: DenseData): boolean {
   for (let j = 0; j < columns; j++) if (data[j] !== data[j * columns]) return false
   return true
 }
 
-/** How far from the diagonal entries are. */
-function bandOf({ rows, indptr, indices }: { rows: number; indptr: Int32Array; indices: Int32Array }): number {
+const signOf = (value: number): Signs => ({ isPositive: value > 0, hasZero: value === 0 })
+
+function* signs(diagonal: Float64Array, watch: Clock): Step<Signs> {
+  const found: Signs = { isPositive: true, hasZero: false }
+  for (let i = 0; i < diagonal.length; i++) {
+    if (!(diagonal[i] > 0)) found.isPositive = false
+    if (diagonal[i] === 0) found.hasZero = true
+    if (i % segment === 0 && watch.due()) yield
+  }
+  return found
+}
+
+function* survey(matrix: CsrData, watch: Clock): Step<Survey> {
+  const { rows, indptr, indices, data } = matrix
+  const diagonal = new Float64Array(rows)
   let band = 0
-  for (let i = 0; i < rows; i++) if (indptr[i + 1] > indptr[i]) band = Math.max(band, i - indices[indptr[i]])
-  return band
+  for (let i = 0, seen = 0; i < rows; i++) {
+    if (indptr[i + 1] > indptr[i]) band = Math.max(band, i - indices[indptr[i]])
+    for (let k = indptr[i]; k < indptr[i + 1] && indices[k] <= i; k++) if (indices[k] === i) diagonal[i] = data[k]
+    if (indptr[i + 1] + i - seen < segment) continue
+    seen = indptr[i + 1] + i
+    if (watch.due()) yield
+  }
+  const isSymmetric = (yield* asymmetry(matrix, watch)) === null
+  return { ...(yield* signs(diagonal, watch)), isSymmetric, band }
 }
 
 const gridBand = (grid: readonly number[]) => grid.slice(1).reduce((cells, length) => cells * length, 1)
@@ -251,7 +308,8 @@ function* steps(plan: Plan, run: Run): Step<SolveSolution> {
   let best: (LinearSolution & { method: SolveMethod }) | null = null
   let failure: ExtremaError | null = null
   let isDefinite = true
-  for (const candidate of plan.candidates) {
+  const candidates = yield* candidatesOf(plan, run)
+  for (const candidate of candidates) {
     const { method } = candidate
     if (method === 'conjugateGradient' && !isDefinite) continue
     const limit = plan.options.timeLimit
@@ -276,7 +334,7 @@ function* steps(plan: Plan, run: Run): Step<SolveSolution> {
       if (status !== 'stalled') break
       reasons.push(`${method} stalled at ${residual.toExponential(1)}`)
     } catch (error) {
-      if (plan.candidates.length === 1 || !takesOver(error, method)) throw error
+      if (candidates.length === 1 || !takesOver(error, method)) throw error
       failure = error
       attempts.push({ method, outcome: error.code, iterations: 0, residual: null })
       reasons.push(`${method}: ${error.message}`)

@@ -4,6 +4,7 @@ import {
   type CsrData,
   type FactorData,
   type FactorSolveJob,
+  type OperatorData,
   unanalyzedFactor,
   withEntries,
 } from '../backend/linear-sparse.js'
@@ -15,7 +16,7 @@ import { flag, oneOf, type SolverOptions } from '../core/options.js'
 import { callKernel, drive, driveSync, type Run } from './drive.js'
 import { checkVector } from './iterative.js'
 import { type BuiltInOperator, builtIn } from './operator.js'
-import { rowsOf } from './rows.js'
+import { checkHasEntries, rowsOf } from './rows.js'
 import { checkSymmetric } from './symmetric.js'
 
 export interface SparseCholeskyOptions extends Pick<SolverOptions, 'signal' | 'onProgress' | 'backend'> {
@@ -123,7 +124,7 @@ interface Prepared {
   start: number
   control: Control
   kernels: Kernels
-  matrix: CsrData
+  operator: OperatorData
   natural: boolean
   positive: boolean
 }
@@ -134,12 +135,13 @@ function prepare(given: BuiltInOperator, options: SparseCholeskyOptions): Prepar
   const natural = oneOf('ordering', options.ordering, orderings, 'minimum-degree') === 'natural'
   const positive = !flag('indefinite', options.indefinite, false)
   control.signal?.throwIfAborted()
-  const matrix = rowsOf('matrix', builtIn('matrix', given))
-  checkSymmetric('matrix', matrix)
-  return { start, control, kernels: kernels(backend), matrix, natural, positive }
+  const operator = checkHasEntries('matrix', builtIn('matrix', given))
+  return { start, control, kernels: kernels(backend), operator, natural, positive }
 }
 
-function* steps({ start, kernels, matrix, natural, positive }: Prepared, run: Run): Step<SparseCholesky> {
+function* steps({ start, kernels, operator, natural, positive }: Prepared, run: Run): Step<SparseCholesky> {
+  const matrix = yield* rowsOf('matrix', operator, run.monitor)
+  yield* checkSymmetric('matrix', matrix, run.monitor)
   return new SparseCholesky(yield* factorSteps(kernels, matrix, natural, positive, run), kernels, start)
 }
 

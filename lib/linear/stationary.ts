@@ -55,7 +55,8 @@ export function stationaryForms(method: StationaryJob['method']) {
 function* steps(method: StationaryJob['method'], prepared: Prepared, run: Run): Step<LinearSolution> {
   const { matrix, b, x, settings, history, kernels } = prepared
   const report = new Float64Array(iterativeReportLength)
-  const job: StationaryJob = { method, matrix: rowsOf('matrix', matrix.data!), b, x, settings, history, report }
+  const rows = yield* rowsOf('matrix', matrix.data!, run.monitor)
+  const job: StationaryJob = { method, matrix: rows, b, x, settings, history, report }
   yield* callKernel(kernels.linear.stationary, job, run, true)
   return finish(prepared, report)
 }

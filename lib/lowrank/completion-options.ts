@@ -48,6 +48,12 @@ export interface CompletionOptions extends SolverOptions {
   innerTolerance?: number
   /** Most steps of a regression. Default 3 for `'inexact'`, 100 for `'sketched'` and `'gradient'`. Not for `'exact'`. */
   innerIterations?: number
+  /**
+   * `'single'`: the sums over the observations of a row or column are taken in float32, those of the whole in float64. Quicker,
+   * and good for all data with noise; `tolerance` and errors below about 1e-5 are out of reach. Not for `'sketched'` and
+   * `'gradient'`. Default `'double'`.
+   */
+  precision?: 'double' | 'single'
   /** Adds a mean and a bias for every row and column. Default false. */
   biases?: boolean
   /** U, V >= 0. Solvers `'exact'` (active sets) and `'inexact'` (sweeps over the coordinates). Default false. */
@@ -77,7 +83,7 @@ export interface CompletionOptions extends SolverOptions {
 const names: ReadonlySet<string> = new Set([
   ...['rank', 'regularization', 'solver', 'iteration', 'sketch', 'sketchRows', 'repeats', 'innerTolerance'],
   ...['innerIterations', 'biases', 'nonNegative', 'confidence', 'initialization', 'incoherence', 'reuse'],
-  ...['validation', 'patience', 'seed', 'tolerance', 'maxIterations', ...runNames],
+  ...['precision', 'validation', 'patience', 'seed', 'tolerance', 'maxIterations', ...runNames],
 ])
 
 /** Above this rank conjugate gradients are the quicker: measured, see docs/lowrank.md. */
@@ -107,6 +113,8 @@ export function checkOptions(options: CompletionOptions): CheckedOptions {
   const solver = oneOf('solver', options.solver, completionSolvers, fallback)
   const sketching = solver === 'sketched' || solver === 'gradient'
   if (nonNegativeFactors && sketching) refuse('solver', "'exact' or 'inexact' with nonNegative", solver)
+  const single = oneOf('precision', options.precision, ['double', 'single'] as const, 'double') === 'single'
+  if (single && sketching) refuse('precision', "'double' with solver 'sketched' or 'gradient'", 'single')
   for (const name of ['sketch', 'sketchRows', 'repeats'] as const) {
     if (!sketching && options[name] !== undefined) {
       refuse(name, `solver 'sketched' or 'gradient' beside it`, solver)
@@ -152,6 +160,7 @@ export function checkOptions(options: CompletionOptions): CheckedOptions {
       nonNegative: nonNegativeFactors,
       reuse: flag('reuse', options.reuse, true),
       spectral: oneOf('initialization', options.initialization, ['svd', 'random'] as const, 'svd') === 'svd',
+      single,
       solver,
       inner: solver === 'gradient' ? 'gradient' : iteration,
       sketch: oneOf('sketch', options.sketch, completionSketches, 'sparse-sign'),

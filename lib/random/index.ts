@@ -1,9 +1,8 @@
-import { ExtremaError } from '../core/errors.js'
-import { describe } from './checks.js'
 import { Generator } from './generator.js'
 import { type GeneratorState, streamOf } from './state.js'
 import { seededStream } from './stream.js'
 
+export { type Sobol, type SobolOptions, sobol } from './sobol.js'
 export type { Generator, GeneratorState }
 
 /**
@@ -14,12 +13,7 @@ export type { Generator, GeneratorState }
  * @throws ExtremaError `ERR_OPTION` for any other seed
  */
 export function generator(seed: number | bigint): Generator {
-  const right = typeof seed === 'bigint' ? seed >= 0n && seed < 2n ** 64n : Number.isSafeInteger(seed) && seed >= 0
-  if (!right) {
-    const expected = 'a whole number in [0, 2^53) or a bigint in [0, 2^64)'
-    throw new ExtremaError('ERR_OPTION', `seed: expected ${expected}, got ${describe(seed)}`)
-  }
-  return new Generator(seededStream(BigInt(seed)))
+  return new Generator(seededStream(seed))
 }
 
 /**

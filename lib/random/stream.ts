@@ -1,4 +1,6 @@
 import { philox } from '../backend/portable/random/philox.js'
+import { ExtremaError } from '../core/errors.js'
+import { describe } from './checks.js'
 
 /**
  * One of 2^127 streams of 64-bit words under Philox4x32-10: 64 bits of key and the upper 63 of the counter, its number.
@@ -13,7 +15,8 @@ export interface Stream {
 }
 
 /** The stream of a seed in [0, 2^64): the seed is the key, the number 0. */
-export function seededStream(seed: bigint): Stream {
+export function seededStream(given: number | bigint): Stream {
+  const seed = checkSeed(given)
   const key = Uint32Array.of(Number(seed & 0xffffffffn), Number(seed >> 32n))
   return { key, counter: new Uint32Array(4) }
 }
@@ -29,4 +32,11 @@ export function childStream(parent: Stream, index: number): Stream {
   const domain = 0x80000000 | number1
   philox(parent.key[0], parent.key[1], index % 2 ** 32, Math.floor(index / 2 ** 32), number0, domain, block)
   return { key: Uint32Array.of(block[0], block[1]), counter: Uint32Array.of(0, 0, block[2], block[3] & 0x7fffffff) }
+}
+
+function checkSeed(seed: number | bigint): bigint {
+  const right = typeof seed === 'bigint' ? seed >= 0n && seed < 2n ** 64n : Number.isSafeInteger(seed) && seed >= 0
+  if (right) return BigInt(seed)
+  const expected = 'a whole number in [0, 2^53) or a bigint in [0, 2^64)'
+  throw new ExtremaError('ERR_OPTION', `seed: expected ${expected}, got ${describe(seed)}`)
 }

@@ -90,7 +90,9 @@ export const erf = define('erf', (x) => mul(2 / Math.sqrt(Math.PI), exp(neg(squa
 /** 1 - erf(x), exact for large x. */
 export const erfc = define('erfc', (x) => mul(-2 / Math.sqrt(Math.PI), exp(neg(square(x)))))
 /** The logarithm of the standard normal distribution function. */
-export const logNdtr = define('logNdtr', (x, y) => exp(sub(sub(mul(-0.5, square(x)), 0.5 * Math.log(2 * Math.PI)), y)))
+export const logNdtr = define('logNdtr', (x) => inverseMills(x))
+/** φ(x) / Φ(x) of the standard normal distribution, the derivative of `logNdtr`; near -x far to the left. */
+export const inverseMills = define('inverseMills', (x, y) => neg(mul(y, add(x, y))))
 /** log |Γ(x)| */
 export const lgamma = define('lgamma', (x) => digamma(x))
 /** max(x, 0); the derivative at 0 is taken as 0. */

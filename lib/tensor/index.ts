@@ -28,6 +28,7 @@ export * from './nets/index.js'
 export * from './normalization.js'
 export type { LeafInfo, Optimizer, OptimizerState, Schedule } from './optimizer.js'
 export * from './order.js'
+export { perSampleGrad } from './per-sample/per-sample-grad.js'
 export * from './pool.js'
 export type { MaybeZero, MultiPrimitive, Primitive } from './primitive.js'
 export {

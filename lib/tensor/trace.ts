@@ -127,31 +127,40 @@ export class JvpTrace extends Trace {
   }
 }
 
+/** Shared by all nodes that hold nothing: a node costs few allocations. */
+const none: readonly never[] = []
+
 /** One operation on the tape, or with `rule` undefined an argument of the function. */
 export class Node {
-  cotangents: MaybeZero[] = []
-  tangents: readonly MaybeZero[] = []
+  cotangents: readonly MaybeZero[] = none
+  tangents: readonly MaybeZero[] = none
 
   constructor(
     public rule: Rule | undefined,
     public inputs: readonly Tensor[],
-    public parents: readonly (Parent | undefined)[],
-    readonly needs: readonly boolean[],
+    /** Which outputs of which nodes the operands are, where they are on the tape. */
+    public parents: readonly (TapeTracer | undefined)[],
   ) {}
+
+  /** The operands on the tape. */
+  get needs(): readonly boolean[] {
+    const [first, second] = this.parents
+    if (this.parents.length === 1) return first === undefined ? noneOfOne : oneOfOne
+    if (this.parents.length === 2 && first !== undefined && second !== undefined) return bothOfTwo
+    return this.parents.map((parent) => parent !== undefined)
+  }
 
   /** Lets go what it remembers, since the tracers of its outputs may live on. */
   release(): void {
     this.rule = undefined
-    this.inputs = []
-    this.parents = []
+    this.inputs = none
+    this.parents = none
   }
 }
 
-/** Which output of which node a value is. */
-interface Parent {
-  node: Node
-  index: number
-}
+const noneOfOne = [false]
+const oneOfOne = [true]
+const bothOfTwo = [true, true]
 
 /** The rules of an operation at its operands and outputs. */
 export interface Rule {
@@ -160,7 +169,7 @@ export interface Rule {
   push(tangents: readonly MaybeZero[], node: Node): readonly MaybeZero[]
 }
 
-class PrimitiveRule<P> implements Rule {
+export class PrimitiveRule<P> implements Rule {
   constructor(
     readonly primitive: Primitive<P>,
     readonly output: Tensor,
@@ -171,7 +180,16 @@ class PrimitiveRule<P> implements Rule {
     return this.primitive.name
   }
 
-  pull([cotangent]: readonly MaybeZero[], { inputs, needs }: Node): readonly MaybeZero[] {
+  pull(cotangents: readonly MaybeZero[], { inputs, needs }: Node): readonly MaybeZero[] {
+    return this.pullTo(cotangents, inputs, needs)
+  }
+
+  /** The same at other operands, or for other needs. */
+  pullTo(
+    [cotangent]: readonly MaybeZero[],
+    inputs: readonly Tensor[],
+    needs: readonly boolean[],
+  ): readonly MaybeZero[] {
     const { primitive, output, params } = this
     const g = cotangent as Tensor
     if (primitive.fusedVjp !== undefined && g.level === 0 && output.level === 0 && inputs.every(isPlain)) {
@@ -229,35 +247,46 @@ export class TapeTrace extends Trace {
   readonly nodes: Node[] = []
 
   argument(primal: Tensor): TapeTracer {
-    const node = new Node(undefined, [], [], [])
+    const node = new Node(undefined, none, none)
     this.nodes.push(node)
     return new TapeTracer(this, primal, node, 0)
   }
 
   process<P>(primitive: Primitive<P>, inputs: readonly Tensor[], params: P): Tensor {
-    const primals = inputs.map((x) => this.lower(x))
+    const primals = this.below(inputs)
     const output = apply(primitive, primals, params)
     if (output.dtype === 'int32') return output
-    return this.record(new PrimitiveRule(primitive, output, params), inputs, primals, [output])[0]
+    const node = new Node(new PrimitiveRule(primitive, output, params), primals, this.parentsOf(inputs))
+    this.nodes.push(node)
+    return new TapeTracer(this, output, node, 0)
   }
 
   processMany<P>(primitive: MultiPrimitive<P>, inputs: readonly Tensor[], params: P): Tensor[] {
-    const primals = inputs.map((x) => this.lower(x))
+    const primals = this.below(inputs)
     const outputs = applyMany(primitive, primals, params)
     return this.record(new MultiRule(primitive, outputs, params), inputs, primals, outputs)
   }
 
   /** Puts an operation on the tape and traces its outputs. */
   record(rule: Rule, inputs: readonly Tensor[], primals: readonly Tensor[], outputs: readonly Tensor[]): Tensor[] {
-    const parents = inputs.map((x) => ((x as Tracer).trace === this ? (x as TapeTracer) : undefined))
-    const node = new Node(
-      rule,
-      primals,
-      parents.map((x) => (x === undefined ? undefined : { node: x.node, index: x.index })),
-      parents.map((x) => x !== undefined),
-    )
+    const node = new Node(rule, primals, this.parentsOf(inputs))
     this.nodes.push(node)
     return outputs.map((output, i) => (output.dtype === 'int32' ? output : new TapeTracer(this, output, node, i)))
+  }
+
+  private below(inputs: readonly Tensor[]): Tensor[] {
+    const primals = new Array<Tensor>(inputs.length)
+    for (let i = 0; i < inputs.length; i++) primals[i] = this.lower(inputs[i])
+    return primals
+  }
+
+  private parentsOf(inputs: readonly Tensor[]): (TapeTracer | undefined)[] {
+    const parents = new Array<TapeTracer | undefined>(inputs.length)
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i] as TapeTracer
+      parents[i] = x.trace === this ? x : undefined
+    }
+    return parents
   }
 }
 
@@ -293,10 +322,10 @@ export function pullBack(
   } finally {
     // Also after an exception in a rule: what has arrived must not count in the next pull.
     for (const node of nodes) {
-      node.cotangents = []
+      node.cotangents = none
       if (!keep) node.release()
     }
-    for (const leaf of leaves) leaf.cotangents = []
+    for (const leaf of leaves) leaf.cotangents = none
     if (!keep) nodes.length = 0
   }
 }
@@ -309,7 +338,7 @@ function isOn(trace: TapeTrace, x: Tensor): x is TapeTracer {
 function pass(node: Node, sum: Sum): void {
   const { rule, parents, inputs, cotangents: arrived } = node
   if (rule === undefined || arrived.length === 0) return
-  node.cotangents = []
+  node.cotangents = none
   const sent = rule.pull(arrived, node)
   for (let p = 0; p < parents.length; p++) {
     const parent = parents[p]
@@ -320,8 +349,14 @@ function pass(node: Node, sum: Sum): void {
 }
 
 function receive(node: Node, index: number, cotangent: Tensor, sum: Sum): void {
-  const before = node.cotangents[index]
-  node.cotangents[index] = before === undefined ? cotangent : sum(before, cotangent)
+  const { cotangents } = node
+  const before = cotangents[index]
+  const after = before === undefined ? cotangent : sum(before, cotangent)
+  if (cotangents === none) {
+    node.cotangents = index === 0 ? [after] : [...new Array<MaybeZero>(index), after]
+  } else {
+    ;(cotangents as MaybeZero[])[index] = after
+  }
 }
 
 /** A derivative has the shape and the dtype of its value. */
@@ -353,10 +388,10 @@ export function pushForward(
     for (const node of nodes) {
       if (node.rule === undefined) continue
       const incoming = node.parents.map((parent) => parent?.node.tangents[parent.index])
-      node.tangents = incoming.every((tangent) => tangent === undefined) ? [] : node.rule.push(incoming, node)
+      node.tangents = incoming.every((tangent) => tangent === undefined) ? none : node.rule.push(incoming, node)
     }
     return outputs.map((output) => (isOn(trace, output) ? output.node.tangents[output.index] : undefined))
   } finally {
-    for (const node of nodes) node.tangents = []
+    for (const node of nodes) node.tangents = none
   }
 }

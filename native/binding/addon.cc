@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "binding/constrained.h"
+#include "binding/curvature.h"
 #include "binding/descent.h"
 #include "binding/jobs.h"
 #include "binding/linear.h"
@@ -51,6 +52,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportLinear(env, exports);
   exportLowrank(env, exports);
   exportConstrained(env, exports);
+  exportCurvature(env, exports);
   exportDescent(env, exports);
   exports.Set("describe", Napi::Function::New(env, describe, "describe"));
   exports.Set("selfTest", Napi::Function::New(env, selfTest, "selfTest"));

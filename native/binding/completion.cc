@@ -34,6 +34,7 @@ enum Parameter : size_t {
   kNonNegative,
   kReuse,
   kSpectral,
+  kSingle,
   kSolver,
   kInner,
   kSketch,
@@ -77,6 +78,7 @@ Napi::Value complete(const Napi::CallbackInfo& info) {
   c.nonNegative = p[kNonNegative] != 0;
   c.reuse = p[kReuse] != 0;
   c.spectral = p[kSpectral] != 0;
+  c.single = p[kSingle] != 0;
   c.solver = static_cast<lowrank::Solver>(static_cast<int>(p[kSolver]));
   c.inner = static_cast<lowrank::Inner>(static_cast<int>(p[kInner]));
   c.sketch = static_cast<lowrank::Sketch>(static_cast<int>(p[kSketch]));

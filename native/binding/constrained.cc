@@ -24,6 +24,30 @@ System systemOf(const Napi::CallbackInfo& info) {
   return a;
 }
 
+// Three arguments from `first` on, null without blocks: offsets, rows, and the arrays of each factor.
+constrained::FactoredBlocks blocksOf(const Napi::CallbackInfo& info, size_t first) {
+  constrained::FactoredBlocks blocks;
+  blocks.offsets = int32s(info[first]).data;
+  blocks.rows = int32s(info[first + 1]).data;
+  if (!info[first + 2].IsArray()) return blocks;
+  const auto all = info[first + 2].As<Napi::Array>();
+  for (uint32_t p = 0; p < all.Length(); p++) {
+    const Napi::HandleScope scope(info.Env());
+    const auto arrays = all.Get(p).As<Napi::Array>();
+    linear::Factor factor;
+    const Int32s order = int32s(arrays.Get(0u));
+    factor.n = order.size;
+    factor.order = order.data;
+    factor.parent = int32s(arrays.Get(1u)).data;
+    factor.indptr = int32s(arrays.Get(2u)).data;
+    factor.indices = int32s(arrays.Get(3u)).data;
+    factor.data = float64s(arrays.Get(4u)).data;
+    factor.diagonal = float64s(arrays.Get(5u)).data;
+    blocks.factors.push_back(factor);
+  }
+  return blocks;
+}
+
 Napi::Value sketchSolve(const Napi::CallbackInfo& info) {
   const System a = systemOf(info);
   const double* parameters = float64s(info[3]).data;
@@ -41,9 +65,7 @@ Napi::Value sketchSolve(const Napi::CallbackInfo& info) {
   settings.key = typedView<uint32_t>(info[9], napi_uint32_array, "expected a Uint32Array").data;
   const double *b = float64s(info[7]).data, *descent = float64s(info[8]).data;
   double *z = float64s(info[10]).data, *out = float64s(info[11]).data;
-  settings.blockOffsets = int32s(info[12]).data;
-  settings.blockRows = int32s(info[13]).data;
-  settings.blocks = static_cast<size_t>(parameters[12]);
+  settings.blocks = blocksOf(info, 12);
   return launch(info, [=](Monitor& monitor) {
     constrained::SketchReport report;
     constrained::sketchSolve(a, b, descent, settings, z, report, monitor);

@@ -87,7 +87,7 @@ Napi::Value stationary(const Napi::CallbackInfo& info) {
   });
 }
 
-// (job, wantsProgress, timeLimit, numbers, arrays, [transpose, count, threads, check], x, out)
+// (job, wantsProgress, timeLimit, numbers, arrays, [transpose, count, threads, check, often], x, out)
 Napi::Value multiply(const Napi::CallbackInfo& info) {
   const MakeOperator matrix = Decoder(info[3], info[4]).anOperator();
   const double* p = float64s(info[5]).data;
@@ -95,13 +95,18 @@ Napi::Value multiply(const Napi::CallbackInfo& info) {
   const auto count = static_cast<size_t>(p[1]);
   const auto threads = static_cast<unsigned>(p[2]);
   const auto check = static_cast<int>(p[3]);  // 1 for a vector, 2 for a matrix
+  const bool often = p[4] != 0;
   const double* x = float64s(info[6]).data;
   double* out = float64s(info[7]).data;
   return launch(info, [=](Monitor& monitor) {
     const auto a = matrix();
+    if (often) a->gather();
     Team team(threads, monitor);
-    if (check != 0)
-      linear::checkFinite(team, "x", x, (transpose ? a->rows : a->columns) * count, check == 2 ? count : 0);
+    const size_t size = (transpose ? a->rows : a->columns) * count;
+    const bool atOnce = check != 0 && !transpose && count == 1;
+    const bool finite = atOnce ? a->applyFinite(x, out, team) : check == 0 || linear::isFinite(team, x, size);
+    if (!finite) linear::refuseNotFinite("x", x, size, check == 2 ? count : 0);
+    if (atOnce) return;
     if (count > 1) {
       a->applyBlock(x, out, count, transpose, team);
     } else if (transpose) {

@@ -9,7 +9,6 @@
 
 #include "constrained/draws.h"
 #include "constrained/gram.h"
-#include "constrained/row-blocks.h"
 #include "core/team.h"
 
 namespace extrema::constrained {
@@ -38,10 +37,10 @@ class Solver {
         draws_(settings.key, wordsOf(a, settings),
                settings.sketch == Sketch::gaussian || settings.sketch == Sketch::gaussianBlock),
         monitor_(monitor),
-        blocks_(a, settings.blockOffsets, settings.blockRows, settings.blocks),
+        blocks_(a, settings.blocks),
         epoch_(settings.sketch == Sketch::kaczmarz ? a.rows
                : settings.sketch == Sketch::rows   ? (a.rows + size_ - 1) / size_
-               : settings.sketch == Sketch::blocks ? settings.blocks
+               : settings.sketch == Sketch::blocks ? settings.blocks.count()
                                                    : 1),
         r_(a.rows),
         norms_(lazy_ && settings.sketch != Sketch::blocks ? a.rows : 0),
@@ -157,9 +156,10 @@ class Solver {
   }
 
   void givenBlock() {
-    const auto p = static_cast<size_t>(*seek() * static_cast<double>(blocks_.count()));
+    const FactoredBlocks& given = settings_.blocks;
+    const auto p = static_cast<size_t>(*seek() * static_cast<double>(given.count()));
     flops += blocks_.project(p, b_, z_, monitor_);
-    rows += static_cast<double>(blocks_.sizeOf(p));
+    rows += static_cast<double>(given.sizeOf(p));
   }
 
   void gaussian() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "constrained/row-blocks.h"
 #include "constrained/system.h"
 #include "core/monitor.h"
 
@@ -29,9 +30,7 @@ struct SketchSettings {
   uint64_t drawn = 0;  // sketches that the stream has given before
   unsigned threads = 1;
   const uint32_t* key = nullptr;
-  // blocks: block p has the rows from blockOffsets[p] on
-  const int32_t *blockOffsets = nullptr, *blockRows = nullptr;
-  size_t blocks = 0;
+  FactoredBlocks blocks;
 };
 
 struct SketchReport {

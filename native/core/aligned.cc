@@ -71,15 +71,32 @@ constexpr bool kCaching = true;
 
 thread_local Cache cache;
 
+#if defined(__linux__)
+// For the large pages that lie within a large block.
+void advise(void* block, size_t bytes, int advice) noexcept {
+  if (bytes < kLeastHuge) return;
+  const auto from = (reinterpret_cast<uintptr_t>(block) + kHugePage - 1) / kHugePage * kHugePage;
+  const auto to = (reinterpret_cast<uintptr_t>(block) + bytes) / kHugePage * kHugePage;
+  if (to > from) madvise(reinterpret_cast<void*>(from), to - from, advice);
+}
+#endif
+
 }  // namespace
 
 void preferHugePages(void* block, size_t bytes) noexcept {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-  if (bytes < kLeastHuge) return;
-  const auto from = (reinterpret_cast<uintptr_t>(block) + kHugePage - 1) / kHugePage * kHugePage;
-  const auto to = (reinterpret_cast<uintptr_t>(block) + bytes) / kHugePage * kHugePage;
   // Where the system has none, things stay as they are.
-  if (to > from) madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+  advise(block, bytes, MADV_HUGEPAGE);
+#else
+  (void)block, (void)bytes;
+#endif
+}
+
+void gatherPages(const void* block, size_t bytes) noexcept {
+#if defined(__linux__)
+  // MADV_COLLAPSE, since Linux 6.1; headers may be older.
+  constexpr int kCollapse = 25;
+  advise(const_cast<void*>(block), bytes, kCollapse);
 #else
   (void)block, (void)bytes;
 #endif

@@ -15,6 +15,9 @@ void giveBack(void* block, size_t bytes) noexcept;
 // Asks for large pages under a large block: fewer faults where it is new, fewer misses of the translation
 // buffer where it is read across rows. Only Linux waits to be asked.
 void preferHugePages(void* block, size_t bytes) noexcept;
+// Moves a large block that has its pages already to large ones, once for many reads of it: it costs about as
+// much as to copy it. Where the system cannot, things stay as they are.
+void gatherPages(const void* block, size_t bytes) noexcept;
 
 // Zeroed memory on cache-line borders, padded so that whole vectors may be read and written past the last
 // element.

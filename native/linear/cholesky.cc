@@ -20,12 +20,11 @@ constexpr size_t kWidth = 128;  // of a panel
 
 // |(A - L L^T) z|
 double backwardError(Team& team, const double* a, const double* factor, size_t n, double scale) {
-  const int size = static_cast<int>(n);
-  Aligned<double> z(n), difference(n);
+  Aligned<double> z(n), inner(n), difference(n);
   for (size_t i = 0; i < n; i++) z[i] = probe(i);
   multiply(team, a, n, n, z.data(), difference.data());
-  cblas_dtrmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, size, factor, size, z.data(), 1);
-  cblas_dtrmv(CblasRowMajor, CblasLower, CblasNoTrans, CblasNonUnit, size, factor, size, z.data(), 1);
+  multiplyTriangle(team, factor, n, CblasLower, CblasTrans, CblasNonUnit, z.data(), inner.data());
+  multiplyTriangle(team, factor, n, CblasLower, CblasNoTrans, CblasNonUnit, inner.data(), z.data());
   for (size_t i = 0; i < n; i++) difference[i] -= z[i];
   return relativeLargest(difference.data(), n, scale);
 }

@@ -1,7 +1,9 @@
 #include "linear/csr.h"
 
 #include <algorithm>
+#include <atomic>
 
+#include "hwy/cache_control.h"
 #include "linear/vectors.h"
 #include "simd/dispatch.h"
 
@@ -17,6 +19,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Rows shorter than this are summed by scalar code: gathers do not pay for their reduction.
 constexpr int32_t kShortRow = 24;
+constexpr int kGroup = 4;        // rows at a time
+constexpr int32_t kAhead = 256;  // entries between those at work and those asked for
 
 // The sum of N products, in two chains. N is known: rows of stencils and meshes are nearly all of one length.
 template <int N>
@@ -53,29 +57,71 @@ double ShortRow(const int32_t* indices, const double* data, int32_t count, const
   }
 }
 
-void Rows(const int32_t* indptr, const int32_t* indices, const double* data, size_t from, size_t to,
-          const double* x, double* out) {
+double Row(const int32_t* indices, const double* data, int32_t count, const double* x) {
+  if (count < kShortRow) return ShortRow(indices, data, count, x);
   const hn::ScalableTag<double> d;
   const hn::Rebind<int32_t, decltype(d)> d32;
   const hn::RebindToSigned<decltype(d)> d64;
-  const size_t N = hn::Lanes(d);
-  int32_t k = indptr[from];
-  for (size_t i = from; i < to; i++) {
-    const int32_t end = indptr[i + 1];
-    double sum = 0;
-    if (end - k >= kShortRow) {
-      auto s0 = hn::Zero(d), s1 = s0;
-      for (; k + 2 * static_cast<int32_t>(N) <= end; k += 2 * static_cast<int32_t>(N)) {
-        const auto i0 = hn::PromoteTo(d64, hn::LoadU(d32, indices + k));
-        const auto i1 = hn::PromoteTo(d64, hn::LoadU(d32, indices + k + N));
-        s0 = hn::MulAdd(hn::LoadU(d, data + k), hn::GatherIndex(d, x, i0), s0);
-        s1 = hn::MulAdd(hn::LoadU(d, data + k + N), hn::GatherIndex(d, x, i1), s1);
-      }
-      sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
-    }
-    out[i] = sum + ShortRow(indices + k, data + k, end - k, x);
-    k = end;
+  const auto N = static_cast<int32_t>(hn::Lanes(d));
+  auto s0 = hn::Zero(d), s1 = s0;
+  int32_t k = 0;
+  for (; k + 2 * N <= count; k += 2 * N) {
+    const auto i0 = hn::PromoteTo(d64, hn::LoadU(d32, indices + k));
+    const auto i1 = hn::PromoteTo(d64, hn::LoadU(d32, indices + k + N));
+    s0 = hn::MulAdd(hn::LoadU(d, data + k), hn::GatherIndex(d, x, i0), s0);
+    s1 = hn::MulAdd(hn::LoadU(d, data + k + N), hn::GatherIndex(d, x, i1), s1);
   }
+  const double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
+  return sum + ShortRow(indices + k, data + k, count - k, x);
+}
+
+// kGroup rows of N entries each.
+template <int N>
+HWY_INLINE void Alike(const int32_t* indices, const double* data, const double* x, double* out) {
+  for (int r = 0; r < kGroup; r++) out[r] = Short<N>(indices + r * N, data + r * N, x);
+}
+
+// The lines of the arrays that rows some way behind entries k to `end` will read: the processor's own
+// prefetching stops at the end of every page.
+HWY_INLINE void Ahead(const int32_t* indices, const double* data, int32_t k, int32_t end) {
+  for (int32_t at = k + kAhead; at < end + kAhead; at += 8) hwy::Prefetch(data + at);
+  for (int32_t at = k + kAhead; at < end + kAhead; at += 16) hwy::Prefetch(indices + at);
+}
+
+void Rows(const int32_t* indptr, const int32_t* indices, const double* data, size_t from, size_t to,
+          const double* x, double* out) {
+  size_t i = from;
+  // One look at the lengths serves a group of rows: those of stencils and meshes are nearly all alike.
+  for (; i + kGroup <= to; i += kGroup) {
+    const int32_t k = indptr[i], end = indptr[i + kGroup], count = indptr[i + 1] - k;
+    double* sums = out + i;
+    if (end - k <= kGroup * kShortRow) Ahead(indices, data, k, end);
+    const bool alike =
+        indptr[i + 2] - k == 2 * count && indptr[i + 3] - k == 3 * count && end - k == 4 * count;
+    switch (alike ? count : -1) {
+      case 3:
+        Alike<3>(indices + k, data + k, x, sums);
+        break;
+      case 4:
+        Alike<4>(indices + k, data + k, x, sums);
+        break;
+      case 5:
+        Alike<5>(indices + k, data + k, x, sums);
+        break;
+      case 6:
+        Alike<6>(indices + k, data + k, x, sums);
+        break;
+      case 7:
+        Alike<7>(indices + k, data + k, x, sums);
+        break;
+      default:
+        for (int r = 0; r < kGroup; r++) {
+          const int32_t begin = indptr[i + r];
+          sums[r] = Row(indices + begin, data + begin, indptr[i + r + 1] - begin, x);
+        }
+    }
+  }
+  for (; i < to; i++) out[i] = Row(indices + indptr[i], data + indptr[i], indptr[i + 1] - indptr[i], x);
 }
 
 void RowsBlock(const int32_t* indptr, const int32_t* indices, const double* data, size_t from, size_t to,
@@ -186,6 +232,18 @@ class CsrOperator final : public Operator {
 
   void apply(const double* x, double* out, Team& team) override { applyRows(matrix_, begin_, x, out, team); }
 
+  bool applyFinite(const double* x, double* out, Team& team) override {
+    // The part of x that is checked is mostly the one that these rows read.
+    const size_t count = begin_.size() - 1;
+    std::atomic<bool> finite{true};
+    team.run(chunks(begin_), [&](uint32_t c, unsigned) {
+      const size_t from = columns * c / count, to = columns * (c + 1) / count;
+      if (!finiteRange(x + from, to - from)) finite = false;
+      multiplyRows(matrix_, begin_[c], begin_[c + 1], x, out);
+    });
+    return finite;
+  }
+
   void applyTranspose(const double* x, double* out, Team& team) override {
     if (!flipped_.indptr.empty()) {
       applyRows(flipped_.view(columns, rows), flippedBegin_, x, out, team);
@@ -217,9 +275,15 @@ class CsrOperator final : public Operator {
   }
 
   void prepare(bool transpose) override {
-    if (!transpose || !flipped_.indptr.empty()) return;
+    if (!transpose) return gather();
+    if (!flipped_.indptr.empty()) return;
     flipped_ = transposed(matrix_);
     flippedBegin_ = balancedRows(flipped_.view(columns, rows));
+  }
+  void gather() override {
+    gatherPages(matrix_.indptr, (rows + 1) * sizeof(int32_t));
+    gatherPages(matrix_.indices, matrix_.count() * sizeof(int32_t));
+    gatherPages(matrix_.data, matrix_.count() * sizeof(double));
   }
 
  private:

@@ -1,4 +1,4 @@
-// Right-looking blocked LU factorization with row exchanges, on a column-major copy.
+// Right-looking blocked LU factorization with row exchanges, column-major in the memory of the result.
 
 #include <algorithm>
 #include <numeric>
@@ -18,12 +18,11 @@ namespace {
 // |(P A - L U) z|
 double backwardError(Team& team, const double* a, const double* factors, const int32_t* permutation, size_t n,
                      double scale) {
-  const int size = static_cast<int>(n);
-  Aligned<double> z(n), product(n);
+  Aligned<double> z(n), inner(n), product(n);
   for (size_t i = 0; i < n; i++) z[i] = probe(i);
   multiply(team, a, n, n, z.data(), product.data());
-  cblas_dtrmv(CblasRowMajor, CblasUpper, CblasNoTrans, CblasNonUnit, size, factors, size, z.data(), 1);
-  cblas_dtrmv(CblasRowMajor, CblasLower, CblasNoTrans, CblasUnit, size, factors, size, z.data(), 1);
+  multiplyTriangle(team, factors, n, CblasUpper, CblasNoTrans, CblasNonUnit, z.data(), inner.data());
+  multiplyTriangle(team, factors, n, CblasLower, CblasNoTrans, CblasUnit, inner.data(), z.data());
   for (size_t i = 0; i < n; i++) z[i] -= product[static_cast<size_t>(permutation[i])];
   return relativeLargest(z.data(), n, scale);
 }
@@ -34,8 +33,7 @@ LuReport lu(const double* a, size_t n, double* factors, int32_t* permutation, un
             Monitor& monitor) {
   Team team(threads, monitor);
   const MatrixScan scan = scanMatrix(team, "matrix", a, n, n);
-  Aligned<double> columns(n * n);
-  double* c = columns.data();
+  double* c = factors;
   transpose(team, a, n, n, c);
   const int size = static_cast<int>(n), forward = 1;
   std::vector<int> pivots(n);
@@ -67,7 +65,7 @@ LuReport lu(const double* a, size_t n, double* factors, int32_t* permutation, un
     const size_t k0 = p * kPanel, k1 = panelEnd(p, n);
     if (k1 < n) exchange(k0, k1 - k0, k1, n);
   });
-  transpose(team, c, n, n, factors);
+  transposeSquare(team, factors, n);
   std::iota(permutation, permutation + n, 0);
   for (size_t k = 0; k < n; k++) {
     const auto with = static_cast<size_t>(pivots[k] - 1);

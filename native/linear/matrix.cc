@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "core/aligned.h"
@@ -118,6 +119,34 @@ void transpose(Team& team, const double* a, size_t m, size_t n, double* out) {
         }
       }
     }
+  });
+}
+
+void transposeSquare(Team& team, double* a, size_t n) {
+  team.run(chunkCount(n, kBlock), [&](uint32_t chunk, unsigned) {
+    const size_t i0 = chunk * kBlock, i1 = std::min(n, i0 + kBlock);
+    for (size_t j0 = 0; j0 <= i0; j0 += kBlock) {
+      for (size_t i = i0; i < i1; i++) {
+        for (size_t j = j0; j < std::min(i, j0 + kBlock); j++) std::swap(a[i * n + j], a[j * n + i]);
+      }
+    }
+  });
+}
+
+void multiplyTriangle(Team& team, const double* a, size_t n, CBLAS_UPLO triangle, CBLAS_TRANSPOSE transpose,
+                      CBLAS_DIAG diagonal, const double* x, double* y) {
+  constexpr size_t kRows = 128;
+  const int pitch = static_cast<int>(n);
+  const bool plain = transpose == CblasNoTrans, behind = (triangle == CblasUpper) == plain;
+  team.run(chunkCount(n, kRows), [&](uint32_t chunk, unsigned) {
+    const size_t i0 = chunk * kRows, i1 = std::min(n, i0 + kRows);
+    const size_t from = behind ? i1 : 0, to = behind ? n : i0;
+    const int height = static_cast<int>(i1 - i0), width = static_cast<int>(to - from);
+    std::copy(x + i0, x + i1, y + i0);
+    cblas_dtrmv(CblasRowMajor, triangle, transpose, diagonal, height, a + i0 * (n + 1), pitch, y + i0, 1);
+    if (width == 0) return;
+    cblas_dgemv(CblasRowMajor, transpose, plain ? height : width, plain ? width : height, 1,
+                plain ? a + i0 * n + from : a + from * n + i0, pitch, x + from, 1, 1, y + i0, 1);
   });
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cblas.h>
+
 #include <cstddef>
 #include <string>
 
@@ -20,6 +22,12 @@ void checkSymmetric(Team& team, const char* name, const double* a, size_t n, dou
 // out (n x m) = a^T (m x n), both row-major.
 void transpose(Team& team, const double* a, size_t m, size_t n, double* out);
 
+// a <- a^T for a square one.
+void transposeSquare(Team& team, double* a, size_t n);
+
+// y = T x, or T^T x, for a triangle of a row-major n x n matrix.
+void multiplyTriangle(Team& team, const double* a, size_t n, CBLAS_UPLO triangle, CBLAS_TRANSPOSE transpose,
+                      CBLAS_DIAG diagonal, const double* x, double* y);
 // y = A x for a row-major m x n matrix, and y = A^T x.
 void multiply(Team& team, const double* a, size_t m, size_t n, const double* x, double* y);
 void multiplyTransposed(Team& team, const double* a, size_t m, size_t n, const double* x, double* y);

@@ -16,6 +16,8 @@ class Operator {
 
   // out = A x
   virtual void apply(const double* x, double* out, Team& team) = 0;
+  // The same, and whether x is finite: out is of no use if it is not.
+  virtual bool applyFinite(const double* x, double* out, Team& team);
   // out = Aᵀ x
   virtual void applyTranspose(const double* x, double* out, Team& team) = 0;
   // `count` vectors at once, the columns of row-major x and out.
@@ -23,7 +25,11 @@ class Operator {
   // out = A x and x·out, for square A.
   virtual double applyDot(const double* x, double* out, Team& team);
   // apply (or applyTranspose) will be called often: worth some preparation.
-  virtual void prepare(bool transpose) { (void)transpose; }
+  virtual void prepare(bool transpose) {
+    if (!transpose) gather();
+  }
+  // The numbers will be read often, also by other operators on them.
+  virtual void gather() {}
 
   const size_t rows, columns;
 

@@ -24,6 +24,12 @@ void Operator::applyBlock(const double* x, double* out, size_t count, bool trans
   }
 }
 
+bool Operator::applyFinite(const double* x, double* out, Team& team) {
+  if (!isFinite(team, x, columns)) return false;
+  apply(x, out, team);
+  return true;
+}
+
 double Operator::applyDot(const double* x, double* out, Team& team) {
   apply(x, out, team);
   return Vectors(rows, team).dot(x, out);
@@ -46,6 +52,7 @@ class Transposed final : public Operator {
     of_->applyBlock(x, out, count, !transpose, team);
   }
   void prepare(bool transpose) override { of_->prepare(!transpose); }
+  void gather() override { of_->gather(); }
 
  private:
   std::unique_ptr<Operator> of_;
@@ -81,6 +88,7 @@ class Dense final : public Operator {
     product.c = out;
     dense::multiply(team, product);
   }
+  void gather() override { gatherPages(data_, rows * columns * sizeof(double)); }
 
  private:
   void multiply(CBLAS_TRANSPOSE transpose, size_t top, size_t bottom, size_t left, size_t right,
@@ -233,6 +241,10 @@ class Kronecker final : public Operator {
   void apply(const double* x, double* out, Team& team) override { both(x, out, false, team); }
   void applyTranspose(const double* x, double* out, Team& team) override { both(x, out, true, team); }
   void prepare(bool transpose) override { right_->prepare(transpose); }
+  void gather() override {
+    left_->gather();
+    right_->gather();
+  }
 
  private:
   void both(const double* x, double* out, bool transpose, Team& team) {
@@ -266,6 +278,11 @@ class Block final : public Operator {
   void prepare(bool transpose) override {
     for (auto& block : blocks_) {
       if (block) block->prepare(transpose);
+    }
+  }
+  void gather() override {
+    for (auto& block : blocks_) {
+      if (block) block->gather();
     }
   }
 

@@ -10,6 +10,9 @@ namespace extrema::dense {
 
 constexpr size_t kPanel = 64;  // columns factored at once
 constexpr size_t kTile = 128;  // columns that one chunk updates
+// Columns of a reduction to few diagonals between two updates of the rest: what they have done so far is
+// applied to each of them on one thread.
+constexpr size_t kReduced = 32;
 
 inline size_t panelCount(size_t columns) { return (columns + kPanel - 1) / kPanel; }
 inline size_t panelEnd(size_t panel, size_t columns) { return std::min((panel + 1) * kPanel, columns); }

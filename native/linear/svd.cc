@@ -68,7 +68,7 @@ void bidiagonalize(Team& team, double* a, size_t m, size_t n, double* d, double*
                    double* tauP) {
   const Monitor& monitor = team.monitor();
   const int pitch = static_cast<int>(m), one = 1;
-  Aligned<double> x(m * kPanel), y(n * kPanel), inner(kPanel);
+  Aligned<double> x(m * kReduced), y(n * kReduced), inner(kReduced);
   const int pitchY = static_cast<int>(n);
   Products products(team, m);
   const auto gemv = [](CBLAS_TRANSPOSE t, size_t rows, size_t columns, double alpha, const double* matrix,
@@ -77,8 +77,8 @@ void bidiagonalize(Team& team, double* a, size_t m, size_t n, double* d, double*
     cblas_dgemv(CblasColMajor, t, static_cast<int>(rows), static_cast<int>(columns), alpha, matrix, lda, v,
                 step, beta, out, outStep);
   };
-  for (size_t k0 = 0; k0 < n; k0 += kPanel) {
-    const size_t k1 = std::min(n, k0 + kPanel);
+  for (size_t k0 = 0; k0 < n; k0 += kReduced) {
+    const size_t k1 = std::min(n, k0 + kReduced);
     double* panel = a + k0 * m + k0;  // rows and columns are counted from here
     const size_t rows = m - k0, columns = n - k0, width = k1 - k0;
     for (size_t i = 0; i < width; i++) {

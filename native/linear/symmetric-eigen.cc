@@ -17,70 +17,21 @@
 #include "linear/panels.h"
 #include "linear/reflectors.h"
 #include "linear/signs.h"
+#include "linear/symmetric-product.h"
 
 namespace extrema::dense {
 
 namespace {
-
-constexpr size_t kSymvBlock = 64;  // columns and rows of the tiles of a symmetric product
-constexpr size_t kSymvRows = 256;
-constexpr size_t kSymvParallel = 256;  // below this size a symmetric product is one chunk
-constexpr uint32_t kSymvChunks = 8;
-
-// y = A x for symmetric A by its lower triangle, column-major.
-class SymmetricProduct {
- public:
-  SymmetricProduct(Team& team, size_t largest)
-      : team_(team), parts_(kSymvChunks * largest), largest_(largest) {}
-
-  void run(const double* a, size_t pitch, size_t n, const double* x, double* y) {
-    const int size = static_cast<int>(n), lda = static_cast<int>(pitch);
-    if (n < kSymvParallel) {
-      cblas_dsymv(CblasColMajor, CblasLower, size, 1, a, lda, x, 1, 0, y, 1);
-      return;
-    }
-    // Block columns go round the chunks, there and back, so that all have about the same area.
-    const size_t blocks = (n + kSymvBlock - 1) / kSymvBlock;
-    team_.run(kSymvChunks, [&](uint32_t chunk, unsigned) {
-      double* part = parts_.data() + chunk * largest_;
-      std::fill_n(part, n, 0.0);
-      for (size_t b = 0; b < blocks; b++) {
-        const size_t lap = b / kSymvChunks, turn = b % kSymvChunks;
-        if ((lap % 2 == 0 ? turn : kSymvChunks - 1 - turn) != chunk) continue;
-        const size_t j0 = b * kSymvBlock, j1 = std::min(n, j0 + kSymvBlock);
-        const int width = static_cast<int>(j1 - j0);
-        cblas_dsymv(CblasColMajor, CblasLower, width, 1, a + j0 * pitch + j0, lda, x + j0, 1, 1, part + j0,
-                    1);
-        for (size_t i0 = j1; i0 < n; i0 += kSymvRows) {
-          const int height = static_cast<int>(std::min(kSymvRows, n - i0));
-          const double* tile = a + j0 * pitch + i0;
-          cblas_dgemv(CblasColMajor, CblasNoTrans, height, width, 1, tile, lda, x + j0, 1, 1, part + i0, 1);
-          cblas_dgemv(CblasColMajor, CblasTrans, height, width, 1, tile, lda, x + i0, 1, 1, part + j0, 1);
-        }
-      }
-    });
-    std::copy_n(parts_.data(), n, y);
-    for (uint32_t chunk = 1; chunk < kSymvChunks; chunk++) {
-      const double* part = parts_.data() + chunk * largest_;
-      for (size_t i = 0; i < n; i++) y[i] += part[i];
-    }
-  }
-
- private:
-  Team& team_;
-  Aligned<double> parts_;
-  size_t largest_;
-};
 
 // A = Q T Q^T in the lower triangle: T's diagonal to d, its off-diagonal to e, the reflectors of Q below it,
 // tau.
 void tridiagonalize(Team& team, double* a, size_t n, double* d, double* e, double* tau) {
   const Monitor& monitor = team.monitor();
   const int pitch = static_cast<int>(n), one = 1;
-  Aligned<double> w(n * kPanel), inner(kPanel);
+  Aligned<double> w(n * kReduced), inner(kReduced);
   SymmetricProduct product(team, n);
-  for (size_t j0 = 0; j0 + 1 < n; j0 += kPanel) {
-    const size_t j1 = std::min(n - 1, j0 + kPanel);
+  for (size_t j0 = 0; j0 + 1 < n; j0 += kReduced) {
+    const size_t j1 = std::min(n - 1, j0 + kReduced);
     for (size_t j = j0; j < j1; j++) {
       if (monitor.cancelled()) return;
       const int before = static_cast<int>(j - j0), rows = static_cast<int>(n - j), rest = rows - 1;

@@ -109,12 +109,15 @@ void advanceRange(double a, double b, const double* z, double* p, double* x, siz
 }
 bool finiteRange(const double* x, size_t n) { return EXTREMA_DISPATCH(Finite)(x, n); }
 
-void checkFinite(Team& team, const char* name, const double* x, size_t n, size_t columns) {
+bool isFinite(Team& team, const double* x, size_t n) {
   std::atomic<bool> finite{true};
   Vectors(n, team).forEach([&](size_t from, size_t to) {
     if (!finiteRange(x + from, to - from)) finite = false;
   });
-  if (finite) return;
+  return finite;
+}
+
+void refuseNotFinite(const char* name, const double* x, size_t n, size_t columns) {
   size_t at = 0;
   while (at < n && std::isfinite(x[at])) at++;
   // The caller may have written there since.

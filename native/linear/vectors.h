@@ -13,9 +13,10 @@ double subtractRange(double a, const double* q, double* r, size_t n);
 void advanceRange(double a, double b, const double* z, double* p, double* x, size_t n);
 bool finiteRange(const double* x, size_t n);
 
-// ERR_NOT_FINITE, naming the entry, for NaN and infinities in x: n numbers, or the rows of a matrix with so
-// many columns (0 for a vector).
-void checkFinite(Team& team, const char* name, const double* x, size_t n, size_t columns);
+bool isFinite(Team& team, const double* x, size_t n);
+// ERR_NOT_FINITE, naming the entry that is not finite in x: n numbers, or the rows of a matrix with so many
+// columns (0 for a vector).
+[[noreturn]] void refuseNotFinite(const char* name, const double* x, size_t n, size_t columns);
 
 // The vector operations of an iteration, in chunks of a team; partial sums are added in chunk order.
 class Vectors {

@@ -110,17 +110,34 @@ struct Pass {
   const size_t rest, done, width, step, jump;
 };
 
+// In the last pass the numbers of a block lie behind each other: the vectors of a single transform run across
+// blocks instead.
+template <bool kLast, bool kBatch>
+constexpr bool kAcross = kLast && !kBatch;
+
 template <bool kLast, bool kBatch, class D, class T>
 HWY_INLINE void Pass2(D d, const Pass<kBatch, D, T>& pass) {
-  for (size_t k = 0; k < pass.done; k++) {
+  const auto butterfly = [&](auto e, size_t i, size_t to, auto ar, auto ai, auto br, auto bi) {
+    pass.store(e, to, hn::Add(ar, br), hn::Add(ai, bi));
+    pass.template storeTurned<kLast>(e, 1, i, to, hn::Sub(ar, br), hn::Sub(ai, bi));
+  };
+  size_t k = 0;
+  if constexpr (kAcross<kLast, kBatch>) {
+    for (; k + hn::Lanes(d) <= pass.done; k += hn::Lanes(d)) {
+      hn::Vec<D> ar, ai, br, bi;
+      hn::LoadInterleaved2(d, pass.planes.re + 2 * k, ar, br);
+      hn::LoadInterleaved2(d, pass.planes.im + 2 * k, ai, bi);
+      butterfly(d, 0, k, ar, ai, br, bi);
+    }
+  }
+  for (; k < pass.done; k++) {
     const size_t from = 2 * k * pass.step, to = k * pass.step;
     Along<kBatch>(d, pass.rest, [&](auto e, size_t at, size_t i) {
       using V = hn::Vec<decltype(e)>;
       V ar, ai, br, bi;
       pass.load(e, from + at, ar, ai);
       pass.load(e, from + pass.step + at, br, bi);
-      pass.store(e, to + at, hn::Add(ar, br), hn::Add(ai, bi));
-      pass.template storeTurned<kLast>(e, 1, i, to + at, hn::Sub(ar, br), hn::Sub(ai, bi));
+      butterfly(e, i, to + at, ar, ai, br, bi);
     });
   }
 }
@@ -149,7 +166,25 @@ HWY_INLINE void Pass3(D d, const Pass<kBatch, D, T>& pass) {
 
 template <bool kLast, bool kBatch, class D, class T>
 HWY_INLINE void Pass4(D d, const Pass<kBatch, D, T>& pass) {
-  for (size_t k = 0; k < pass.done; k++) {
+  const auto butterfly = [&](auto e, size_t i, size_t to, auto ar, auto ai, auto br, auto bi, auto cr,
+                             auto ci, auto dr, auto di) {
+    const auto sr = hn::Add(ar, cr), si = hn::Add(ai, ci), tr = hn::Sub(ar, cr), ti = hn::Sub(ai, ci);
+    const auto ur = hn::Add(br, dr), ui = hn::Add(bi, di), vr = hn::Sub(br, dr), vi = hn::Sub(bi, di);
+    pass.store(e, to, hn::Add(sr, ur), hn::Add(si, ui));
+    pass.template storeTurned<kLast>(e, 1, i, to, hn::Add(tr, vi), hn::Sub(ti, vr));
+    pass.template storeTurned<kLast>(e, 2, i, to, hn::Sub(sr, ur), hn::Sub(si, ui));
+    pass.template storeTurned<kLast>(e, 3, i, to, hn::Sub(tr, vi), hn::Add(ti, vr));
+  };
+  size_t k = 0;
+  if constexpr (kAcross<kLast, kBatch>) {
+    for (; k + hn::Lanes(d) <= pass.done; k += hn::Lanes(d)) {
+      hn::Vec<D> ar, ai, br, bi, cr, ci, dr, di;
+      hn::LoadInterleaved4(d, pass.planes.re + 4 * k, ar, br, cr, dr);
+      hn::LoadInterleaved4(d, pass.planes.im + 4 * k, ai, bi, ci, di);
+      butterfly(d, 0, k, ar, ai, br, bi, cr, ci, dr, di);
+    }
+  }
+  for (; k < pass.done; k++) {
     const size_t from = 4 * k * pass.step, to = k * pass.step;
     Along<kBatch>(d, pass.rest, [&](auto e, size_t at, size_t i) {
       using V = hn::Vec<decltype(e)>;
@@ -158,12 +193,7 @@ HWY_INLINE void Pass4(D d, const Pass<kBatch, D, T>& pass) {
       pass.load(e, from + pass.step + at, br, bi);
       pass.load(e, from + 2 * pass.step + at, cr, ci);
       pass.load(e, from + 3 * pass.step + at, dr, di);
-      const V sr = hn::Add(ar, cr), si = hn::Add(ai, ci), tr = hn::Sub(ar, cr), ti = hn::Sub(ai, ci);
-      const V ur = hn::Add(br, dr), ui = hn::Add(bi, di), vr = hn::Sub(br, dr), vi = hn::Sub(bi, di);
-      pass.store(e, to + at, hn::Add(sr, ur), hn::Add(si, ui));
-      pass.template storeTurned<kLast>(e, 1, i, to + at, hn::Add(tr, vi), hn::Sub(ti, vr));
-      pass.template storeTurned<kLast>(e, 2, i, to + at, hn::Sub(sr, ur), hn::Sub(si, ui));
-      pass.template storeTurned<kLast>(e, 3, i, to + at, hn::Sub(tr, vi), hn::Add(ti, vr));
+      butterfly(e, i, to + at, ar, ai, br, bi, cr, ci, dr, di);
     });
   }
 }

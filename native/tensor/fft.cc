@@ -153,45 +153,85 @@ HWY_INLINE void Complex(const FftPlan<T>& plan, T* memory, T* outRe, T* outIm, c
   }
 }
 
+// body(tag, place of mode h) for the modes at both ends, which are real.
+template <bool kBatch, class D, class F>
+HWY_INLINE void EndModes(D d, size_t h, const F& body) {
+  if constexpr (kBatch) {
+    body(d, h * hn::Lanes(d));
+  } else {
+    body(hn::CappedTag<hn::TFromD<D>, 1>(), h);
+  }
+}
+
+// body(tag, k, place of mode k, where the vector of the opposite modes h - k begins) for 0 < k < h.
+template <bool kBatch, class D, class F>
+HWY_INLINE void OppositeModes(D d, size_t h, const F& body) {
+  const size_t lanes = hn::Lanes(d);
+  size_t k = 1;
+  if constexpr (kBatch) {
+    for (; k < h; k++) body(d, k, k * lanes, (h - k) * lanes);
+  } else {
+    for (; k + lanes <= h; k += lanes) body(d, k, k, h - k - lanes + 1);
+    const hn::CappedTag<hn::TFromD<D>, 1> one;
+    for (; k < h; k++) body(one, k, k, h - k);
+  }
+}
+
+// Opposite modes: those of one transform lie the other way round.
+template <bool kBatch, class D, class T>
+HWY_INLINE hn::Vec<D> Opposite(D d, const T* modes) {
+  if constexpr (kBatch) {
+    return hn::LoadU(d, modes);
+  } else {
+    return hn::Reverse(d, hn::LoadU(d, modes));
+  }
+}
+
 // The n / 2 + 1 modes X of 2h = n real numbers from the transform Z of x_2t + i x_2t+1, to the spare planes:
 // X_k = E + exp(-2πi k / n) O with E = ½ (Z_k + conj Z_h-k) and O = -½ i (Z_k - conj Z_h-k).
-template <class T, class D>
+template <bool kBatch, class T, class D>
 HWY_INLINE void SplitReal(D d, const RealFftPlan<T>& plan, const Planes<T>& z) {
-  const size_t lanes = hn::Lanes(d), h = plan.n / 2;
-  const auto half = hn::Set(d, T(0.5));
-  const auto firstRe = hn::LoadU(d, z.re), firstIm = hn::LoadU(d, z.im);
-  hn::StoreU(hn::Add(firstRe, firstIm), d, z.spareRe);
-  hn::StoreU(hn::Zero(d), d, z.spareIm);
-  hn::StoreU(hn::Sub(firstRe, firstIm), d, z.spareRe + h * lanes);
-  hn::StoreU(hn::Zero(d), d, z.spareIm + h * lanes);
-  for (size_t k = 1; k < h; k++) {
-    const auto zr = hn::LoadU(d, z.re + k * lanes), zi = hn::LoadU(d, z.im + k * lanes);
-    const auto yr = hn::LoadU(d, z.re + (h - k) * lanes), yi = hn::LoadU(d, z.im + (h - k) * lanes);
+  const size_t h = plan.n / 2;
+  EndModes<kBatch>(d, h, [&](auto e, size_t last) {
+    const auto firstRe = hn::LoadU(e, z.re), firstIm = hn::LoadU(e, z.im);
+    hn::StoreU(hn::Add(firstRe, firstIm), e, z.spareRe);
+    hn::StoreU(hn::Zero(e), e, z.spareIm);
+    hn::StoreU(hn::Sub(firstRe, firstIm), e, z.spareRe + last);
+    hn::StoreU(hn::Zero(e), e, z.spareIm + last);
+  });
+  OppositeModes<kBatch>(d, h, [&](auto e, size_t k, size_t at, size_t opposite) {
+    const auto half = hn::Set(e, T(0.5));
+    const auto zr = hn::LoadU(e, z.re + at), zi = hn::LoadU(e, z.im + at);
+    const auto yr = Opposite<kBatch>(e, z.re + opposite), yi = Opposite<kBatch>(e, z.im + opposite);
     const auto er = hn::Mul(half, hn::Add(zr, yr)), ei = hn::Mul(half, hn::Sub(zi, yi));
     const auto odr = hn::Mul(half, hn::Add(zi, yi)), odi = hn::Mul(half, hn::Sub(yr, zr));
-    const auto c = hn::Set(d, plan.cosine[k]), s = hn::Set(d, plan.sine[k]);
-    hn::StoreU(hn::NegMulAdd(s, odi, hn::MulAdd(c, odr, er)), d, z.spareRe + k * lanes);
-    hn::StoreU(hn::MulAdd(s, odr, hn::MulAdd(c, odi, ei)), d, z.spareIm + k * lanes);
-  }
+    const auto c = passes::Factor<kBatch>(e, plan.cosine.data() + k);
+    const auto s = passes::Factor<kBatch>(e, plan.sine.data() + k);
+    hn::StoreU(hn::NegMulAdd(s, odi, hn::MulAdd(c, odr, er)), e, z.spareRe + at);
+    hn::StoreU(hn::MulAdd(s, odr, hn::MulAdd(c, odi, ei)), e, z.spareIm + at);
+  });
 }
 
 // The way back, from the spare planes: Z_k = (X_k + conj X_h-k) + i exp(2πi k / n) (X_k - conj X_h-k), whose
 // inverse transform is x_2t + i x_2t+1. Of X_0 and X_h only the real parts count.
-template <class T, class D>
+template <bool kBatch, class T, class D>
 HWY_INLINE void JoinReal(D d, const RealFftPlan<T>& plan, const Planes<T>& z) {
-  const size_t lanes = hn::Lanes(d), h = plan.n / 2;
-  const auto firstRe = hn::LoadU(d, z.spareRe), lastRe = hn::LoadU(d, z.spareRe + h * lanes);
-  hn::StoreU(hn::Add(firstRe, lastRe), d, z.re);
-  hn::StoreU(hn::Sub(firstRe, lastRe), d, z.im);
-  for (size_t k = 1; k < h; k++) {
-    const auto xr = hn::LoadU(d, z.spareRe + k * lanes), xi = hn::LoadU(d, z.spareIm + k * lanes);
-    const auto yr = hn::LoadU(d, z.spareRe + (h - k) * lanes), yi = hn::LoadU(d, z.spareIm + (h - k) * lanes);
+  const size_t h = plan.n / 2;
+  EndModes<kBatch>(d, h, [&](auto e, size_t last) {
+    const auto firstRe = hn::LoadU(e, z.spareRe), lastRe = hn::LoadU(e, z.spareRe + last);
+    hn::StoreU(hn::Add(firstRe, lastRe), e, z.re);
+    hn::StoreU(hn::Sub(firstRe, lastRe), e, z.im);
+  });
+  OppositeModes<kBatch>(d, h, [&](auto e, size_t k, size_t at, size_t opposite) {
+    const auto xr = hn::LoadU(e, z.spareRe + at), xi = hn::LoadU(e, z.spareIm + at);
+    const auto yr = Opposite<kBatch>(e, z.spareRe + opposite), yi = Opposite<kBatch>(e, z.spareIm + opposite);
     const auto sr = hn::Add(xr, yr), si = hn::Sub(xi, yi), tr = hn::Sub(xr, yr), ti = hn::Add(xi, yi);
     // i (c - i s) (t_r + i t_i) with the sine of the negative angle
-    const auto c = hn::Set(d, plan.cosine[k]), s = hn::Set(d, plan.sine[k]);
-    hn::StoreU(hn::NegMulAdd(c, ti, hn::MulAdd(s, tr, sr)), d, z.re + k * lanes);
-    hn::StoreU(hn::MulAdd(s, ti, hn::MulAdd(c, tr, si)), d, z.im + k * lanes);
-  }
+    const auto c = passes::Factor<kBatch>(e, plan.cosine.data() + k);
+    const auto s = passes::Factor<kBatch>(e, plan.sine.data() + k);
+    hn::StoreU(hn::NegMulAdd(c, ti, hn::MulAdd(s, tr, sr)), e, z.re + at);
+    hn::StoreU(hn::MulAdd(s, ti, hn::MulAdd(c, tr, si)), e, z.im + at);
+  });
 }
 
 // `lines.stride` is 1: x are rows, the modes are rows of n / 2 + 1.
@@ -206,7 +246,7 @@ HWY_INLINE void RealLines(D d, const RealFftPlan<T>& plan, T* memory, T* outRe, 
     Gather(d, planes.re, x, {rows.starts, rows.count, 2}, h);
     Gather(d, planes.im, x + 1, {rows.starts, rows.count, 2}, h);
     passes::Transform<kBatch>(wide, *plan.complex, planes);
-    SplitReal(d, plan, planes);
+    SplitReal<kBatch>(wide, plan, planes);
     planes.flip();
   } else {
     Gather(d, planes.re, x, rows, n);
@@ -242,7 +282,7 @@ HWY_INLINE void InverseLines(D d, const RealFftPlan<T>& plan, T* memory, T* out,
     }
   }
   if (n % 2 == 0) {
-    JoinReal(d, plan, planes);
+    JoinReal<kBatch>(wide, plan, planes);
     planes.exchange();
     passes::Transform<kBatch>(wide, *plan.complex, planes);
     planes.exchange();

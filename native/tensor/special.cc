@@ -1,8 +1,10 @@
 #include "tensor/special.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <vector>
 
 #include "simd/erf-coefficients.h"
 
@@ -12,6 +14,7 @@ namespace tensor {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
+constexpr double kSqrt2OverPi = 0.79788456080286535588;
 constexpr double kSqrtHalf = 0.70710678118654752440;
 // Bernoulli numbers B_2, B_4, …
 constexpr double kBernoulli[] = {1.0 / 6,  -1.0 / 30,     1.0 / 42, -1.0 / 30,
@@ -51,7 +54,31 @@ double digamma(double x) {
   return sum + std::log(z) - 0.5 / z - series;
 }
 
+// The derivative of order n of π cot(π x): π^(n+1) P_n(c) with c = cot(π x), P_0 = c, P_n+1 = -(1 + c²) P_n'.
+double cotangentDerivative(int n, double x) {
+  const double r = x - std::floor(x + 0.5), a = std::fabs(r);
+  const double c = a > 0.25 ? std::copysign(std::tan(kPi * (0.5 - a)), r) : 1 / std::tan(kPi * r);
+  std::vector<double> coefficients(static_cast<size_t>(n) + 2), next(coefficients.size());
+  coefficients[1] = 1;
+  for (int k = 0; k < n; k++) {
+    std::fill(next.begin(), next.end(), 0.0);
+    for (size_t j = 1; j + 1 < next.size(); j++) {
+      next[j - 1] -= static_cast<double>(j) * coefficients[j];
+      next[j + 1] -= static_cast<double>(j) * coefficients[j];
+    }
+    coefficients.swap(next);
+  }
+  double sum = 0;
+  for (size_t j = coefficients.size(); j-- > 0;) sum = sum * c + coefficients[j];
+  return std::pow(kPi, n + 1) * sum;
+}
+
 }  // namespace
+
+double inverseMills(double x) {
+  if (x < -1) return kSqrt2OverPi / scaledErfc(-x * kSqrtHalf);
+  return kSqrt2OverPi * std::exp(-0.5 * x * x) / std::erfc(-x * kSqrtHalf);
+}
 
 double logNdtr(double x) {
   const double t = -x * kSqrtHalf;
@@ -79,6 +106,7 @@ double polygamma(int n, double x) {
   if (x <= 0 && x == std::floor(x)) {
     return n % 2 == 1 ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
   }
+  if (x < 0) return (n % 2 == 0 ? 1 : -1) * polygamma(n, 1 - x) - cotangentDerivative(n, x);
   double sum = 0, z = x;
   for (; z < kFar + n; z += 1) sum += std::pow(z, -(n + 1));
   const double inverse = 1 / (z * z);

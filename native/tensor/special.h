@@ -8,6 +8,8 @@ namespace tensor {
 
 // log Φ(x) of the standard normal distribution.
 double logNdtr(double x);
+// φ(x) / Φ(x), the derivative of logNdtr.
+double inverseMills(double x);
 // log |Γ(x)|
 double logGamma(double x);
 // The derivative of order n >= 0 of the digamma function.

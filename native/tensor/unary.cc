@@ -129,6 +129,8 @@ HWY_INLINE void Unary(int op, T* out, const T* x, size_t n, double parameter) {
       return Map(out, x, n, [](auto d, auto v) { return hn::Mul(v, NormalCdf(d, v)); });
     case 26:  // silu
       return Map(out, x, n, [](auto d, auto v) { return hn::Mul(v, ours::Sigmoid(d, v)); });
+    case 27:
+      return MapScalar(out, x, n, [](T v) { return inverseMills(v); });
   }
 }
 

@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import { kernels } from '../../lib/backend/index.js'
+import type { Kernel } from '../../lib/backend/kernels.js'
+import type { FactorizeJob } from '../../lib/backend/linear-sparse.js'
 import {
   type EqualityConstrainedOptions,
   type EqualityConstrainedProblem,
@@ -278,6 +281,58 @@ describe('constrained: minimizeEqualityConstrained', () => {
       expect(sketched.status).to.equal('converged')
       expect(sketched.value).to.be.closeTo(exact.value, 1e-3)
       expect(sketched.sketches).to.be.below(20_000)
+    })
+
+    it('goes on equilibrated where unscaled sketches give no direction that descends', () => {
+      const problem = named('BT7')
+      const options = { accuracy: 'practical', tolerance: 1e-6, maxSketches: 2e5 } as const
+      const { status, value, history } = solve(problem, options)
+      expect(status).to.equal('converged')
+      expect(Math.min(Math.abs(value - 306.5), Math.abs(value - 360.37976717))).to.be.at.most(1e-4)
+      const turn = history.findIndex((record) => record.equilibrated)
+      expect(turn).to.be.above(0)
+      expect(history.slice(turn).every((record) => record.equilibrated)).to.equal(true)
+      // That direction has both kinds of sketches.
+      expect(history[turn].sketches).to.be.above(2e5)
+      expect(history.slice(0, turn).every((record) => record.sketches <= 2e5)).to.equal(true)
+      const plain = solve(problem, { ...options, scaling: 'none', maxIterations: turn })
+      expect(plain.history.every((record) => !record.equilibrated)).to.equal(true)
+      const same = (of: 'value' | 'sketches') =>
+        [plain, { history }].map((run) => run.history.slice(0, turn).map((record) => record[of]))
+      for (const of of ['value', 'sketches'] as const) expect(same(of)[0]).to.deep.equal(same(of)[1])
+    })
+
+    it('blocks are factored once for a Γ that stays the same, whatever is asked of directions', () => {
+      const linear = kernels(backend).linear as { factorizeCholesky: Kernel<FactorizeJob> }
+      const kernel = linear.factorizeCholesky
+      let count = 0
+      const counting: Kernel<FactorizeJob> = {
+        ...kernel,
+        runSync(job, control) {
+          count++
+          kernel.runSync(job, control)
+        },
+      }
+      const blocks = subdomains(6, 3)
+      const solveWith = (options: EqualityConstrainedOptions) => {
+        count = 0
+        linear.factorizeCholesky = counting
+        try {
+          return solve(pdeControl(6), { sketch: 'blocks', blocks, scaling: 'equilibrate', ...options })
+        } finally {
+          linear.factorizeCholesky = kernel
+        }
+      }
+      // Rough directions take several iterations on the same Γ.
+      const rough = solveWith({ accuracy: 'practical', tolerance: 1e-8 })
+      expect(rough.status).to.equal('converged')
+      expect(rough.iterations).to.be.above(1)
+      expect(count).to.equal(blocks.length)
+      // A small η₁ and a large η₂ are adapted, and the direction is refined.
+      const adapted = solveWith({ accuracy: 'practical', eta1: 1e-3, eta2: 10 })
+      expect(adapted.status).to.equal('converged')
+      expect(Math.max(...adapted.history.map(({ adaptations }) => adaptations))).to.be.above(0)
+      expect(count).to.equal(blocks.length)
     })
 
     it('the same solution for 20 streams', () => {

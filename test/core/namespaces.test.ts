@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import * as constrained from '../../lib/constrained/index.js'
+import * as curvature from '../../lib/curvature/index.js'
 import * as descent from '../../lib/descent/index.js'
 import * as extrema from '../../lib/index.js'
 import * as linear from '../../lib/linear/index.js'
@@ -9,7 +10,7 @@ import * as tensor from '../../lib/tensor/index.js'
 
 describe('core: the package', () => {
   it('has the rooms whose names would clash as namespaces', () => {
-    for (const [name, room] of Object.entries({ constrained, descent, linear, lowrank, moe, tensor })) {
+    for (const [name, room] of Object.entries({ constrained, curvature, descent, linear, lowrank, moe, tensor })) {
       expect({ ...((extrema as Record<string, unknown>)[name] as object) }, name).to.deep.equal({ ...room })
     }
   })

@@ -377,7 +377,7 @@ describe('Lion', () => {
 
   it('where a penalty is too weak to hold an unbounded f, the divergence is an error; a box holds any f', () => {
     const diverge = (x: Float64Array) => x.map((entry) => -(entry ** 3))
-    const x = Float64Array.of(1)
+    const x = Float64Array.of(10)
     const opt = lionK({ k: { kind: 'power', p: 3 }, learningRate: 0.5, weightDecay: 0.1 })
     expectError(
       () => {
@@ -386,7 +386,7 @@ describe('Lion', () => {
       'ERR_NOT_FINITE',
       /gradients\[0\]: expected a finite number, got -Infinity at step \d+/,
     )
-    const boxed = Float64Array.of(1)
+    const boxed = Float64Array.of(3)
     const held = lion({ learningRate: 0.5, weightDecay: 0.1 })
     for (let step = 0; step < 2000; step++) held.step(boxed, diverge(boxed))
     expect(boxed[0]).to.be.closeTo(10, 1e-12)

@@ -116,6 +116,32 @@ describe('descent: sparse solutions', () => {
       expect([...visits.keys()].filter((i) => visits[i] === 1)).to.deep.equal(furthest.sort((i, j) => i - j))
     })
 
+    it('the residual is that of all coordinates, also of those outside the working set', () => {
+      // Coordinates that know nothing of each other: each pass over a working set solves all of it, and leaves none of the
+      // residual there. The solution is a threshold of each.
+      const n = 350
+      const diagonal = Float64Array.from({ length: n }, (_, i) => 1 + (i % 7))
+      const b = Float64Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1) * (2 + i / n))
+      const indptr = Int32Array.from({ length: n + 1 }, (_, i) => i)
+      const A = { shape: [n, n] as [number, number], indptr, indices: indptr.slice(0, n), data: diagonal }
+      const expected = b.map((v, i) => (Math.sign(v) * (Math.abs(v) - 1)) / diagonal[i])
+      for (const selection of ['cyclic', 'permutation'] as const) {
+        const options = { backend, selection, blockSize: 1, workingSet: true, tolerance: 1e-12 } as const
+        const { x, status, residual, visits } = blockCoordinateDescentSync({ loss: 'quadratic', A, b, l1: 1 }, options)
+        expect(status).to.equal('converged')
+        expect(residual).to.be.at.most(1e-12)
+        expect(Math.min(...visits)).to.be.above(0)
+        close(x, [...expected], 1e-12)
+      }
+      // Stopped after the first hundred, the others are as far away as they were: the largest by 2 - 1 + 249 / n.
+      const { status, residual } = blockCoordinateDescentSync(
+        { loss: 'quadratic', A, b, l1: 1 },
+        { backend, selection: 'cyclic', blockSize: 1, workingSet: true, maxIterations: 100, tolerance: 0.1 },
+      )
+      expect(status).to.equal('iteration-limit')
+      expect(residual).to.be.closeTo((1 + 249 / n) / (2 + 349 / n), 1e-12)
+    })
+
     it('two-metric projection solves for the free coordinates and leaves the held ones', () => {
       const x0 = lasso.map((v) => 1.05 * v)
       const options = { backend, x0, blockSize: 8, update: 'two-metric', maxIterations: 1, tolerance: 0 } as const

@@ -65,6 +65,31 @@ describe('lowrank: completed matrices', () => {
       )
     })
 
+    it('topK puts the lower of equal columns first', () => {
+      for (const [n, values, k] of [
+        [6, [2, 3, 3, 1, 3, 2], 5],
+        // More equal ones than are wanted, spread over all.
+        [23_000, [1, 4, 2, 4, 3], 40],
+      ] as const) {
+        const v = Array.from({ length: n }, (_, j) => values[(7 * j) % values.length])
+        const model = completionModel(
+          {
+            ...{ format: 'extrema/completion', version: 1, shape: [2, n], rank: 1, u: [1, 0.5], v },
+            ...{ regularization: 0, nonNegative: false },
+          },
+          { backend },
+        )
+        const expected = Array.from({ length: n }, (_, j) => j).sort((i, j) => v[j] - v[i] || i - j)
+        const { columns, scores } = model.topK([0, 1], k)
+        for (const row of [0, 1]) {
+          expect([...columns.subarray(row * k, row * k + k)]).to.deep.equal(expected.slice(0, k))
+          expect([...scores.subarray(row * k, row * k + k)]).to.deep.equal(
+            expected.slice(0, k).map((j) => v[j] / (1 + row)),
+          )
+        }
+      }
+    })
+
     it('topK over many blocks of columns', () => {
       const n = 5000
       const u = Array.from({ length: 70 * 3 }, (_, k) => Math.sin(k))

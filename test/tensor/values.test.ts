@@ -23,6 +23,11 @@ const logNdtrValues = [
   ...[-0.38972677335677647, -0.3689464152886564, -0.17275377902344988, -0.003472997683837466, -4.8097500683844425e-5],
   ...[-3.397678896834466e-6, -1.8989562646189464e-8],
 ]
+const inverseMillsValues = [
+  ...[30.033259667433676, 9.603050090384283, 2.822744797663907, 0.9981659688584833, 0.7353317485057806],
+  ...[0.5299292563934743, 0.5091604338370335, 0.2875999709391784, 0.010457189616877733, 0.0001986650264542293],
+  ...[1.5983795414617587e-5, 1.0769760247056311e-7],
+]
 const gammaPoints = [-2.5, -0.3, 0.01, 0.5, 1, 1.5, 2, 3.7, 12.5, 250]
 const lgammaValues = [
   ...[-0.056243716497674054, 1.4648400508576025, 4.599479878042022, 0.5723649429247001, 0, -0.12078223763524522, 0],
@@ -40,6 +45,21 @@ const polygamma3Values = [
   ...[194.74787621918762, 766.6198904191685, 600000006.2510618, 97.40909103400244, 6.493939402266829],
   ...[1.4090910340024372, 0.49393940226682914, 0.058279217956563614, 0.0011534128049134052, 1.2877004798361634e-7],
 ]
+// Left of 0, and far left.
+const leftPoints = [-1e6 - 0.25, -123456.625, -1000.5, -20.1, -4.5, -0.001]
+const leftValues = {
+  1: [
+    19.739207802179468, 11.562952705823887, 9.868605400173442, 103.30730494582464, 9.67026201409973, 1000001.6473414317,
+  ],
+  2: [
+    124.02510672119828, -30.093537114940073, -9.98002747002644e-7, 1998.657305231049, -0.03960894752130204,
+    1999999997.5893795,
+  ],
+  3: [
+    1558.545456544039, 345.72498014480243, 194.81818206601088, 60014.25166236423, 194.802491475329, 6000000000006.519,
+  ],
+  6: [11791224.761240596, -671147.396833338, -1.1928230496799157e-16, 7199998859.900058, -0.007183016009278391, 7.2e23],
+}
 
 const special = [0, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
 const usual = [-30, -5.5, -1, -0.6, -0.5, -0.2, -1e-9, 1e-9, 0.01, 0.3, 0.5, 0.7, 1, 2, 9, 40]
@@ -78,6 +98,7 @@ const tabulated: [string, (x: t.Tensor) => t.Tensor, number[], number[]][] = [
   ['erf', t.erf, normalPoints, erfcValues.map((value) => 1 - value)],
   ['erfc', t.erfc, normalPoints, erfcValues],
   ['logNdtr', t.logNdtr, normalPoints, logNdtrValues],
+  ['inverseMills', t.inverseMills, normalPoints, inverseMillsValues],
   ['lgamma', t.lgamma, gammaPoints, lgammaValues],
   ['digamma', t.digamma, gammaPoints, digammaValues],
   ['trigamma', (x) => t.polygamma(1, x), gammaPoints, trigammaValues],
@@ -88,6 +109,33 @@ const tabulated: [string, (x: t.Tensor) => t.Tensor, number[], number[]][] = [
 describe('values of tensor operations', () => {
   forEachBackend((backend) => {
     const on = (body: () => void) => () => t.withBackend(backend, body)
+
+    it(
+      'polygamma left of 0',
+      on(() => {
+        for (const [order, values] of Object.entries(leftValues)) {
+          expectNear(t.polygamma(Number(order), t.tensor(repeated(leftPoints))), repeated(values), 2e-13)
+        }
+        // The recurrence ψ⁽ⁿ⁾(x + 1) = ψ⁽ⁿ⁾(x) + (-1)ⁿ n! / xⁿ⁺¹ across 0, and a double pole that is far away.
+        for (const order of [1, 2, 5]) {
+          const x = t.tensor(repeated([-0.7, -0.3, -0.25, -0.1]))
+          const factorial = [1, 1, 2, 6, 24, 120][order] * (order % 2 === 0 ? 1 : -1)
+          const next = t.add(t.polygamma(order, x), t.mul(factorial, t.pow(x, -1 - order)))
+          expectNear(t.polygamma(order, t.add(x, 1)), next.data, 1e-8)
+        }
+        const far = t.polygamma(1, t.tensor(repeated([-1e300, -(2 ** 51) - 0.5])))
+        expectNear(far, repeated([Number.POSITIVE_INFINITY, Math.PI ** 2]), 1e-15)
+      }),
+    )
+
+    it(
+      'the slope of logNdtr far to the left, in float32',
+      on(() => {
+        const x = t.tensor(repeated([-9, -50, -1e4]), { dtype: 'float32' })
+        const slope = t.grad((y: t.Tensor) => t.sum(t.logNdtr(y)))(x)
+        expectNear(slope, repeated([9.108523105002869, 50.019984031905636, 10000.000099999997]), 1e-7)
+      }),
+    )
 
     for (const [name, f, plain, points] of unary) {
       it(

@@ -1,4 +1,5 @@
 // Compiled, never run: what a user's ES module may and may not write against the published types.
+import { categorical, createStudy, real } from 'extrema/bayes'
 import { ExtremaError } from 'extrema/core'
 import { pointCloud, sinkhorn, sinkhornNewtonSparse, sinkhornSync, type TransportSolution } from 'extrema/transport'
 
@@ -37,3 +38,11 @@ export async function solve(signal: AbortSignal): Promise<Float64Array> {
 }
 
 export const code = (error: unknown): string | undefined => (error instanceof ExtremaError ? error.code : undefined)
+
+export async function tune(): Promise<'sgd' | 'adam' | undefined> {
+  const study = await createStudy({ space: { rate: real(0, 1), optimizer: categorical(['sgd', 'adam']) } })
+  await study.optimize(({ rate }) => rate, { trials: 3 })
+  // @ts-expect-error no such parameter
+  await study.optimize(({ momentum }) => momentum, { trials: 3 })
+  return study.best?.params.optimizer
+}

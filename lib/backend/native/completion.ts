@@ -14,7 +14,7 @@ function completeLayout(job: CompletionJob): readonly unknown[] {
   const parameters = Float64Array.of(
     ...[m, n, entries.count, held?.count ?? 0, s.rank, s.regularization, s.confidence, s.incoherence, s.tolerance],
     ...[s.innerTolerance, s.maxIterations, s.innerIterations, s.sketchRows, s.repeats, s.patience],
-    ...[s.biases, s.nonNegative, s.reuse, s.spectral].map(Number),
+    ...[s.biases, s.nonNegative, s.reuse, s.spectral, s.single].map(Number),
     ...[completionSolvers.indexOf(s.solver), innerMethods.indexOf(s.inner), completionSketches.indexOf(s.sketch)],
     ...[s.threads, s.key[0], s.key[1]],
   )

@@ -1,4 +1,5 @@
 import { type ConstrainedKernels, type SystemMatrix, sketchKinds } from '../constrained.js'
+import { factorArrays } from './linear-sparse.js'
 import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
 /** The arguments as native/binding/constrained.cc reads them. */
@@ -27,10 +28,11 @@ export function nativeConstrained(runtime: Runtime, room: Exports): ConstrainedK
         drawn,
         threads,
         rounding,
-        job.blocks === null ? 0 : job.blocks.offsets.length - 1,
       ]
       const { b, descent, key, z, report, blocks } = job
-      return layout(job.matrix, parameters, b, descent, key, z, report, blocks?.offsets ?? null, blocks?.rows ?? null)
+      const given =
+        blocks === null ? [null, null, null] : [blocks.offsets, blocks.rows, blocks.factors.map(factorArrays)]
+      return layout(job.matrix, parameters, b, descent, key, z, report, ...given)
     }),
     factor: nativeKernel(runtime, room.factor, (job) =>
       layout(job.matrix, [job.positive, job.floor], job.order, job.b, job.z, job.report),

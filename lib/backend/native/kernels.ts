@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.js'
 import { nativeConstrained } from './constrained.js'
+import { nativeCurvature } from './curvature.js'
 import { nativeDescent } from './descent.js'
 import { nativeLinear } from './linear.js'
 import { nativeLowrank } from './lowrank.js'
@@ -25,6 +26,8 @@ export interface Binding extends JobBinding {
   lowrank: Record<string, any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./constrained.ts
   constrained: Record<string, (...args: any[]) => any>
+  // biome-ignore lint/suspicious/noExplicitAny: typed by ./curvature.ts
+  curvature: Record<string, (...args: any[]) => any>
   // biome-ignore lint/suspicious/noExplicitAny: typed by ./descent.ts
   descent: Record<string, (...args: any[]) => any>
 }
@@ -41,6 +44,7 @@ export function nativeKernels(binding: Binding): Kernels {
     linear: nativeLinear(runtime, binding.linear),
     lowrank: nativeLowrank(runtime, binding.lowrank),
     constrained: nativeConstrained(runtime, binding.constrained),
+    curvature: nativeCurvature(runtime, binding.curvature),
     descent: nativeDescent(runtime, binding.descent),
   }
 }

@@ -147,26 +147,26 @@ function stationary(job: StationaryJob): readonly unknown[] {
 
 const checks = [false, 'vector', 'matrix'] as const
 
-function multiply({ operator, transpose, count, x, out, threads, check }: MultiplyJob): readonly unknown[] {
-  const numbers = Float64Array.of(transpose ? 1 : 0, count, threads, checks.indexOf(check))
+function multiply({ operator, transpose, count, x, out, threads, check, often }: MultiplyJob): readonly unknown[] {
+  const numbers = Float64Array.of(transpose ? 1 : 0, count, threads, checks.indexOf(check), often === true ? 1 : 0)
   return [...new Encoder().operator(operator).finish(), numbers, x, out]
 }
 
-/** Without the entries before they have room: empty arrays go as null. */
-function arrays({ order, parent, indptr, indices, data, diagonal }: FactorData): readonly unknown[] {
+/** Without the entries where there are none yet, or no room: empty arrays go as null. */
+export function factorArrays({ order, parent, indptr, indices, data, diagonal }: FactorData): readonly unknown[] {
   return [order, parent, indptr, ...[indices, data, diagonal].map((array) => (array.length === 0 ? null : array))]
 }
 
 function analyze({ matrix, natural, factor }: AnalyzeJob): readonly unknown[] {
-  return [...new Encoder().csr(matrix).finish(), natural, ...arrays(factor)]
+  return [...new Encoder().csr(matrix).finish(), natural, ...factorArrays(factor)]
 }
 
 function factorize({ matrix, positive, factor }: FactorizeJob): readonly unknown[] {
-  return [...new Encoder().csr(matrix).finish(), positive, ...arrays(factor)]
+  return [...new Encoder().csr(matrix).finish(), positive, ...factorArrays(factor)]
 }
 
 function solveFactor({ factor, b, x }: FactorSolveJob): readonly unknown[] {
-  return [...arrays(factor), b, x]
+  return [...factorArrays(factor), b, x]
 }
 
 function incompleteCholesky({ matrix, lower, shift }: IncompleteCholeskyJob): readonly unknown[] {

@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.js'
 import { portableConstrained } from './constrained/kernels.js'
+import { portableCurvature } from './curvature/kernels.js'
 import { portableDescent } from './descent/kernels.js'
 import { portableLinear } from './linear/kernels.js'
 import { portableLowrank } from './lowrank/kernels.js'
@@ -19,5 +20,6 @@ export const portableKernels: Kernels = {
   linear: portableLinear,
   lowrank: portableLowrank,
   constrained: portableConstrained,
+  curvature: portableCurvature,
   descent: portableDescent,
 }

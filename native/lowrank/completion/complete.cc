@@ -285,6 +285,11 @@ class Completer {
     HalfStep step;
     step.lines = &lines;
     step.features = fixed.z.data();
+    if (p_.single) {
+      if (fixed32_.empty()) fixed32_ = Aligned<float>(std::max(rows_.z.size(), columns_.z.size()));
+      for (size_t at = 0; at < fixed.z.size(); at++) fixed32_[at] = static_cast<float>(fixed.z[at]);
+      step.features32 = fixed32_.data();
+    }
     step.offset = p_.biases ? fixed.bias.data() : nullptr;
     step.mean = mean_;
     step.confidence = p_.confidence;
@@ -599,6 +604,7 @@ class Completer {
   Counts counts_;
   std::vector<std::unique_ptr<Regression>> regressions_;
   std::vector<double> meanScale_;
+  Aligned<float> fixed32_;
   // Of the fixed factor in its present basis: regularization, squares of its columns, or its Gram matrix.
   Aligned<double> ridge_, scale_, metric_;
   Aligned<double> square_, values_, vectors_;

@@ -15,7 +15,8 @@ struct Completion {
   double incoherence = 0;  // > 0: clip the spectral start
   double tolerance = 0, innerTolerance = -1;
   size_t maxIterations = 0, innerIterations = 0, sketchRows = 0, repeats = 1, patience = 0;
-  bool biases = false, nonNegative = false, reuse = true, spectral = true;
+  bool biases = false, nonNegative = false, reuse = true, spectral = true,
+       single = false;  // sums over the observations of a line in float32
   Solver solver = Solver::exact;
   Inner inner = Inner::cg;
   Sketch sketch = Sketch::sparseSign;

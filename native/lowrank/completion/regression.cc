@@ -11,7 +11,7 @@ namespace extrema::lowrank {
 namespace {
 
 // Below this pivot the normal equations have lost too many digits.
-constexpr double kLeastPivot = 1e-9;
+constexpr double kLeastPivot = 1e-9, kLeastPivot32 = 1e-4;
 constexpr double kDeficient = 1e-12;
 constexpr double kLeastRest = 1e-3;  // of the squares of the targets: below, a rest by subtraction is inexact
 constexpr size_t kSlice = size_t{1} << 16;  // rows between two looks at the monitor
@@ -47,6 +47,8 @@ Regression::Regression(const HalfStep& step, size_t longest, const Monitor& moni
     : monitor_(monitor),
       pitch_(pitchOf(step.rank)),
       rank_(step.rank),
+      block32_(step.features32 == nullptr ? 0 : gramScratch(step.rank)),
+      x32_(step.features32 == nullptr ? 0 : pitchOf(step.rank)),
       target_(longest),
       weights_(longest),
       gram_(gramRows(step.rank) * pitchOf(step.rank)),
@@ -94,11 +96,17 @@ size_t Regression::load(size_t line) {
 }
 
 double Regression::pass(const double* x, bool targets, double* out) {
+  const bool single = step_->features32 != nullptr;
+  for (size_t c = 0; single && c < rank_; c++) x32_[c] = static_cast<float>(x[c]);
   double sum = 0;
-  for (size_t from = 0; from < count_ && !monitor_.cancelled(); from += kSlice)
-    sum += passRows(step_->features, pitch_, index_ + from, std::min(kSlice, count_ - from),
-                    targets ? target_.data() + from : nullptr, weighted_ ? weights_.data() + from : nullptr,
-                    x, out);
+  for (size_t from = 0; from < count_ && !monitor_.cancelled(); from += kSlice) {
+    const int32_t* index = index_ + from;
+    const size_t count = std::min(kSlice, count_ - from);
+    const double* b = targets ? target_.data() + from : nullptr;
+    const double* w = weighted_ ? weights_.data() + from : nullptr;
+    sum += single ? passRows(step_->features32, pitch_, index, count, b, w, x32_.data(), out)
+                  : passRows(step_->features, pitch_, index, count, b, w, x, out);
+  }
   return sum;
 }
 
@@ -132,9 +140,16 @@ double Regression::solve(const HalfStep& step, size_t line, double* x, bool rest
 
 void Regression::gram() {
   gram_.clear();
-  for (size_t from = 0; from < count_ && !monitor_.cancelled(); from += kSlice)
-    addGram(step_->features, pitch_, rank_, index_ + from, std::min(kSlice, count_ - from),
-            target_.data() + from, weighted_ ? weights_.data() + from : nullptr, gram_.data(), block_.data());
+  for (size_t from = 0; from < count_ && !monitor_.cancelled(); from += kSlice) {
+    const int32_t* index = index_ + from;
+    const size_t count = std::min(kSlice, count_ - from);
+    const double *b = target_.data() + from, *w = weighted_ ? weights_.data() + from : nullptr;
+    if (step_->features32 != nullptr) {
+      addGram(step_->features32, pitch_, rank_, index, count, b, w, gram_.data(), block32_.data());
+    } else {
+      addGram(step_->features, pitch_, rank_, index, count, b, w, gram_.data(), block_.data());
+    }
+  }
 }
 
 // sum ridge x²
@@ -154,13 +169,13 @@ void Regression::exact(double* x, Counts& counts) {
   if (free && count_ < rank_) return direct(x, counts);
   gram();
   counts.steps++;
-  if (!solveGram(gram_.data(), pitch_, rank_, step_->ridge, free ? kLeastPivot : 0, x))
-    return direct(x, counts);
+  const double least = step_->features32 != nullptr ? kLeastPivot32 : kLeastPivot;
+  if (!solveGram(gram_.data(), pitch_, rank_, step_->ridge, free ? least : 0, x)) return direct(x, counts);
   // bᵀ b - hᵀ (G + ridge)⁻¹ h, whose second term is the square of what forward substitution made of h.
   const double whole = targetNorm_ * targetNorm_;
-  double least = whole;
-  for (size_t c = 0; c < rank_; c++) least -= gram_[c * pitch_ + rank_] * gram_[c * pitch_ + rank_];
-  setRest(least - penalty(x), whole);
+  double rest = whole;
+  for (size_t c = 0; c < rank_; c++) rest -= gram_[c * pitch_ + rank_] * gram_[c * pitch_ + rank_];
+  setRest(rest - penalty(x), whole);
 }
 
 void Regression::nonNegative(double* x, Counts& counts) {

@@ -15,14 +15,15 @@ enum class Inner { cg, heavyBall, gradient };
 //   min over x of  sum_e w_e (b_e - a_e · x)² + sum_c ridge_c x_c² (+ xᵀ base x)
 struct HalfStep {
   const Lines* lines = nullptr;
-  const double* features = nullptr;  // the rows a, of pitch pitchOf(rank)
-  const double* offset = nullptr;    // bias of each a, taken off the targets; null: 0
-  double mean = 0;                   // the same for all
-  double confidence = 0;             // > 0: implicit feedback, weights 1 + confidence value and targets 1
-  size_t rank = 0;                   // unknowns of a line
-  const double* ridge = nullptr;     // rank
-  const double* base = nullptr;      // rank × rank, null: 0
-  const double* scale = nullptr;     // rank: mean squares of the features, for the diagonal preconditioner
+  const double* features = nullptr;   // the rows a, of pitch pitchOf(rank)
+  const float* features32 = nullptr;  // the same in float32, where sums over them may be
+  const double* offset = nullptr;     // bias of each a, taken off the targets; null: 0
+  double mean = 0;                    // the same for all
+  double confidence = 0;              // > 0: implicit feedback, weights 1 + confidence value and targets 1
+  size_t rank = 0;                    // unknowns of a line
+  const double* ridge = nullptr;      // rank
+  const double* base = nullptr;       // rank × rank, null: 0
+  const double* scale = nullptr;      // rank: mean squares of the features, for the diagonal preconditioner
   bool nonNegative = false;
   size_t free = 0;  // unknowns before this one may be negative all the same
   Solver solver = Solver::exact;
@@ -79,6 +80,7 @@ class Regression {
   bool weighted_ = false;
   double targetNorm_ = 0, weight_ = 0;
   double rest_ = -1;  // sum w (b - a·x)² where it is a by-product, else -1
+  Aligned<float> block32_, x32_;
   Aligned<double> target_, weights_, gram_, block_, s_, z_, p_, y_, last_, diagonal_, work_, sketch_,
       solutions_, row_;
   RowSketch random_;

@@ -24,88 +24,107 @@ using V = hn::Vec<D>;
 
 HWY_INLINE double Sum(V v) { return hn::GetLane(hn::SumOfLanes(D(), v)); }
 
+// Rows of factors come in either precision; what is added up over more than a block of them is float64.
+template <class T>
+using Tag = hn::CappedTag<T, 8>;
+
+HWY_INLINE void AddTo(D d, V s, double* at) { hn::StoreU(hn::Add(hn::LoadU(d, at), s), d, at); }
+HWY_INLINE void AddTo(Tag<float> d, hn::Vec<Tag<float>> s, double* at) {
+  float lanes[8];
+  hn::StoreU(s, d, lanes);
+  for (size_t l = 0; l < hn::Lanes(d); l++) at[l] += double{lanes[l]};
+}
+
 // Rows i to i + 3, kColumns vectors from column j on, of the Gram matrix of the rows in `a`.
-template <int kColumns>
-HWY_INLINE void GramTile(const double* HWY_RESTRICT a, size_t count, size_t pitch, size_t i, size_t j,
+template <int kColumns, class T>
+HWY_INLINE void GramTile(const T* HWY_RESTRICT a, size_t count, size_t pitch, size_t i, size_t j,
                          double* HWY_RESTRICT gram) {
-  const D d;
+  const Tag<T> d;
   const size_t N = hn::Lanes(d);
-  V s00 = hn::Zero(d), s10 = s00, s20 = s00, s30 = s00;
-  V s01 = s00, s11 = s00, s21 = s00, s31 = s00, s02 = s00, s12 = s00, s22 = s00, s32 = s00;
+  auto s00 = hn::Zero(d), s10 = s00, s20 = s00, s30 = s00;
+  auto s01 = s00, s11 = s00, s21 = s00, s31 = s00, s02 = s00, s12 = s00, s22 = s00, s32 = s00;
   for (size_t e = 0; e < count; e++, a += pitch) {
-    const V f0 = hn::Set(d, a[i]), f1 = hn::Set(d, a[i + 1]), f2 = hn::Set(d, a[i + 2]),
-            f3 = hn::Set(d, a[i + 3]);
-    const V c0 = hn::LoadU(d, a + j);
+    const auto f0 = hn::Set(d, a[i]), f1 = hn::Set(d, a[i + 1]), f2 = hn::Set(d, a[i + 2]),
+               f3 = hn::Set(d, a[i + 3]);
+    const auto c0 = hn::LoadU(d, a + j);
     s00 = hn::MulAdd(f0, c0, s00);
     s10 = hn::MulAdd(f1, c0, s10);
     s20 = hn::MulAdd(f2, c0, s20);
     s30 = hn::MulAdd(f3, c0, s30);
     if (kColumns > 1) {
-      const V c1 = hn::LoadU(d, a + j + N);
+      const auto c1 = hn::LoadU(d, a + j + N);
       s01 = hn::MulAdd(f0, c1, s01);
       s11 = hn::MulAdd(f1, c1, s11);
       s21 = hn::MulAdd(f2, c1, s21);
       s31 = hn::MulAdd(f3, c1, s31);
     }
     if (kColumns > 2) {
-      const V c2 = hn::LoadU(d, a + j + 2 * N);
+      const auto c2 = hn::LoadU(d, a + j + 2 * N);
       s02 = hn::MulAdd(f0, c2, s02);
       s12 = hn::MulAdd(f1, c2, s12);
       s22 = hn::MulAdd(f2, c2, s22);
       s32 = hn::MulAdd(f3, c2, s32);
     }
   }
-  const auto add = [&](V s, size_t row, size_t column) {
-    double* at = gram + (i + row) * pitch + j + column * N;
-    hn::StoreU(hn::Add(hn::LoadU(d, at), s), d, at);
-  };
-  add(s00, 0, 0);
-  add(s10, 1, 0);
-  add(s20, 2, 0);
-  add(s30, 3, 0);
+  double* at = gram + i * pitch + j;
+  AddTo(d, s00, at);
+  AddTo(d, s10, at + pitch);
+  AddTo(d, s20, at + 2 * pitch);
+  AddTo(d, s30, at + 3 * pitch);
   if (kColumns > 1) {
-    add(s01, 0, 1);
-    add(s11, 1, 1);
-    add(s21, 2, 1);
-    add(s31, 3, 1);
+    AddTo(d, s01, at + N);
+    AddTo(d, s11, at + pitch + N);
+    AddTo(d, s21, at + 2 * pitch + N);
+    AddTo(d, s31, at + 3 * pitch + N);
   }
   if (kColumns > 2) {
-    add(s02, 0, 2);
-    add(s12, 1, 2);
-    add(s22, 2, 2);
-    add(s32, 3, 2);
+    AddTo(d, s02, at + 2 * N);
+    AddTo(d, s12, at + pitch + 2 * N);
+    AddTo(d, s22, at + 2 * pitch + 2 * N);
+    AddTo(d, s32, at + 3 * pitch + 2 * N);
   }
 }
 
 // Rows `start` to `start + size` of a line, with the target behind each, times the root of its weight.
-void GatherRows(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
-                const double* b, const double* w, size_t start, size_t size, double* to) {
-  const D d;
+template <class T>
+HWY_INLINE void Gather(const T* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+                       const double* b, const double* w, size_t start, size_t size, T* to) {
+  const Tag<T> d;
   const size_t N = hn::Lanes(d);
   for (size_t k = start; k < start + size; k++, to += pitch) {
     if (k + 8 < count) {
-      const double* ahead = rows + static_cast<size_t>(index[k + 8]) * pitch;
-      for (size_t c = 0; c < rank; c += 8) hwy::Prefetch(ahead + c);
+      const T* ahead = rows + static_cast<size_t>(index[k + 8]) * pitch;
+      for (size_t c = 0; c < rank; c += 64 / sizeof(T)) hwy::Prefetch(ahead + c);
     }
-    const double* row = rows + static_cast<size_t>(index[k]) * pitch;
+    const T* row = rows + static_cast<size_t>(index[k]) * pitch;
     if (w == nullptr) {
       for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::LoadU(d, row + c), d, to + c);
-      to[rank] = b[k];
+      to[rank] = static_cast<T>(b[k]);
     } else {
       const double root = std::sqrt(w[k]);
-      const V factor = hn::Set(d, root);
+      const auto factor = hn::Set(d, static_cast<T>(root));
       for (size_t c = 0; c < pitch; c += N) hn::StoreU(hn::Mul(factor, hn::LoadU(d, row + c)), d, to + c);
-      to[rank] = root * b[k];
+      to[rank] = static_cast<T>(root * b[k]);
     }
   }
 }
 
-void AddGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
-             const double* b, const double* w, double* gram, double* scratch) {
-  const size_t N = hn::Lanes(D());
+void GatherRows(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+                const double* b, const double* w, size_t start, size_t size, double* to) {
+  Gather(rows, pitch, rank, index, count, b, w, start, size, to);
+}
+void GatherRows32(const float* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+                  const double* b, const double* w, size_t start, size_t size, float* to) {
+  Gather(rows, pitch, rank, index, count, b, w, start, size, to);
+}
+
+template <class T>
+HWY_INLINE void Gram(const T* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+                     const double* b, const double* w, double* gram, T* scratch) {
+  const size_t N = hn::Lanes(Tag<T>());
   for (size_t start = 0; start < count; start += kBlock) {
     const size_t size = std::min(kBlock, count - start);
-    GatherRows(rows, pitch, rank, index, count, b, w, start, size, scratch);
+    Gather(rows, pitch, rank, index, count, b, w, start, size, scratch);
     for (size_t i = 0; i < rank; i += 4) {
       size_t j = i / N * N;
       for (; j + 3 * N <= pitch; j += 3 * N) GramTile<3>(scratch, size, pitch, i, j, gram);
@@ -116,6 +135,15 @@ void AddGram(const double* rows, size_t pitch, size_t rank, const int32_t* index
       }
     }
   }
+}
+
+void AddGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+             const double* b, const double* w, double* gram, double* scratch) {
+  Gram(rows, pitch, rank, index, count, b, w, gram, scratch);
+}
+void AddGram32(const float* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+               const double* b, const double* w, double* gram, float* scratch) {
+  Gram(rows, pitch, rank, index, count, b, w, gram, scratch);
 }
 
 HWY_INLINE void Axpy(double factor, const double* x, double* y, size_t from, size_t to) {
@@ -153,64 +181,64 @@ bool SolveGram(double* gram, size_t pitch, size_t rank, const double* ridge, dou
 }
 
 // Products of `count` <= kBlock rows with x.
-HWY_INLINE void Products(const double* rows, size_t pitch, const int32_t* index, size_t count,
-                         const double* x, double* out) {
-  const D d;
+template <class T>
+HWY_INLINE void Products(const T* rows, size_t pitch, const int32_t* index, size_t count, const T* x,
+                         T* out) {
+  const Tag<T> d;
   const size_t N = hn::Lanes(d);
+  const auto sum = [&](auto v) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(d, v)); };
   size_t e = 0;
   for (; e + 4 <= count; e += 4) {
-    const double* r0 = rows + static_cast<size_t>(index[e]) * pitch;
-    const double* r1 = rows + static_cast<size_t>(index[e + 1]) * pitch;
-    const double* r2 = rows + static_cast<size_t>(index[e + 2]) * pitch;
-    const double* r3 = rows + static_cast<size_t>(index[e + 3]) * pitch;
-    V s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+    const T* r0 = rows + static_cast<size_t>(index[e]) * pitch;
+    const T* r1 = rows + static_cast<size_t>(index[e + 1]) * pitch;
+    const T* r2 = rows + static_cast<size_t>(index[e + 2]) * pitch;
+    const T* r3 = rows + static_cast<size_t>(index[e + 3]) * pitch;
+    auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
     for (size_t c = 0; c < pitch; c += N) {
-      const V v = hn::LoadU(d, x + c);
+      const auto v = hn::LoadU(d, x + c);
       s0 = hn::MulAdd(v, hn::LoadU(d, r0 + c), s0);
       s1 = hn::MulAdd(v, hn::LoadU(d, r1 + c), s1);
       s2 = hn::MulAdd(v, hn::LoadU(d, r2 + c), s2);
       s3 = hn::MulAdd(v, hn::LoadU(d, r3 + c), s3);
     }
-    out[e] = Sum(s0);
-    out[e + 1] = Sum(s1);
-    out[e + 2] = Sum(s2);
-    out[e + 3] = Sum(s3);
+    out[e] = sum(s0);
+    out[e + 1] = sum(s1);
+    out[e + 2] = sum(s2);
+    out[e + 3] = sum(s3);
   }
   for (; e < count; e++) {
-    const double* row = rows + static_cast<size_t>(index[e]) * pitch;
-    V s = hn::Zero(d);
+    const T* row = rows + static_cast<size_t>(index[e]) * pitch;
+    auto s = hn::Zero(d);
     for (size_t c = 0; c < pitch; c += N) s = hn::MulAdd(hn::LoadU(d, x + c), hn::LoadU(d, row + c), s);
-    out[e] = Sum(s);
+    out[e] = sum(s);
   }
 }
 
 // out += sum coefficients a, for four vectors of columns from c on at most.
-template <int kVectors>
-HWY_INLINE void CombineTile(const double* rows, size_t pitch, const int32_t* index, size_t count,
-                            const double* w, size_t c, double* out) {
-  const D d;
+template <int kVectors, class T>
+HWY_INLINE void CombineTile(const T* rows, size_t pitch, const int32_t* index, size_t count, const T* w,
+                            size_t c, double* out) {
+  const Tag<T> d;
   const size_t N = hn::Lanes(d);
-  V s0 = hn::LoadU(d, out + c), s1 = s0, s2 = s0, s3 = s0;
-  if (kVectors > 1) s1 = hn::LoadU(d, out + c + N);
-  if (kVectors > 2) s2 = hn::LoadU(d, out + c + 2 * N);
-  if (kVectors > 3) s3 = hn::LoadU(d, out + c + 3 * N);
+  auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
   for (size_t e = 0; e < count; e++) {
-    const double* row = rows + static_cast<size_t>(index[e]) * pitch + c;
-    const V f = hn::Set(d, w[e]);
+    const T* row = rows + static_cast<size_t>(index[e]) * pitch + c;
+    const auto f = hn::Set(d, w[e]);
     s0 = hn::MulAdd(f, hn::LoadU(d, row), s0);
     if (kVectors > 1) s1 = hn::MulAdd(f, hn::LoadU(d, row + N), s1);
     if (kVectors > 2) s2 = hn::MulAdd(f, hn::LoadU(d, row + 2 * N), s2);
     if (kVectors > 3) s3 = hn::MulAdd(f, hn::LoadU(d, row + 3 * N), s3);
   }
-  hn::StoreU(s0, d, out + c);
-  if (kVectors > 1) hn::StoreU(s1, d, out + c + N);
-  if (kVectors > 2) hn::StoreU(s2, d, out + c + 2 * N);
-  if (kVectors > 3) hn::StoreU(s3, d, out + c + 3 * N);
+  AddTo(d, s0, out + c);
+  if (kVectors > 1) AddTo(d, s1, out + c + N);
+  if (kVectors > 2) AddTo(d, s2, out + c + 2 * N);
+  if (kVectors > 3) AddTo(d, s3, out + c + 3 * N);
 }
 
-HWY_INLINE void Combine(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* w,
+template <class T>
+HWY_INLINE void Combine(const T* rows, size_t pitch, const int32_t* index, size_t count, const T* w,
                         double* out) {
-  const size_t N = hn::Lanes(D());
+  const size_t N = hn::Lanes(Tag<T>());
   size_t c = 0;
   for (; c + 4 * N <= pitch; c += 4 * N) CombineTile<4>(rows, pitch, index, count, w, c, out);
   if (c + 3 * N <= pitch) {
@@ -222,23 +250,34 @@ HWY_INLINE void Combine(const double* rows, size_t pitch, const int32_t* index, 
   }
 }
 
-double PassRows(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
-                const double* w, const double* x, double* out) {
-  double t[kBlock];
+template <class T>
+HWY_INLINE double Pass(const T* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
+                       const double* w, const T* x, double* out) {
+  T t[kBlock];
   double total = 0;
   for (size_t start = 0; start < count; start += kBlock) {
     const size_t size = std::min(kBlock, count - start);
     Products(rows, pitch, index + start, size, x, t);
     double sum = 0;
     for (size_t e = 0; e < size; e++) {
-      const double rest = (b == nullptr ? 0 : b[start + e]) - t[e];
-      t[e] = w == nullptr ? rest : w[start + e] * rest;
-      sum += t[e] * rest;
+      const double rest = (b == nullptr ? 0 : b[start + e]) - double{t[e]};
+      const double weighted = w == nullptr ? rest : w[start + e] * rest;
+      t[e] = static_cast<T>(weighted);
+      sum += weighted * rest;
     }
     total += sum;
     if (out != nullptr) Combine(rows, pitch, index + start, size, t, out);
   }
   return total;
+}
+
+double PassRows(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
+                const double* w, const double* x, double* out) {
+  return Pass(rows, pitch, index, count, b, w, x, out);
+}
+double PassRows32(const float* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
+                  const double* w, const float* x, double* out) {
+  return Pass(rows, pitch, index, count, b, w, x, out);
 }
 
 void CombineRows(const double* rows, size_t pitch, const int32_t* index, size_t count,
@@ -301,9 +340,12 @@ HWY_AFTER_NAMESPACE();
 namespace extrema::lowrank {
 
 EXTREMA_EXPORT(GatherRows);
+EXTREMA_EXPORT(GatherRows32);
 EXTREMA_EXPORT(AddGram);
+EXTREMA_EXPORT(AddGram32);
 EXTREMA_EXPORT(SolveGram);
 EXTREMA_EXPORT(PassRows);
+EXTREMA_EXPORT(PassRows32);
 EXTREMA_EXPORT(CombineRows);
 EXTREMA_EXPORT(PairProducts);
 EXTREMA_EXPORT(AddScaled);
@@ -320,12 +362,30 @@ void addGram(const double* rows, size_t pitch, size_t rank, const int32_t* index
                 scratch, static_cast<int>(pitch), 1, gram, static_cast<int>(pitch));
   }
 }
+void addGram(const float* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+             const double* b, const double* w, double* gram, float* scratch) {
+  if (rank < kBlasRank)
+    return EXTREMA_DISPATCH(AddGram32)(rows, pitch, rank, index, count, b, w, gram, scratch);
+  float* part = scratch + gatheredRows(rank) * pitch;
+  for (size_t start = 0; start < count; start += gatheredRows(rank)) {
+    const size_t size = std::min(gatheredRows(rank), count - start);
+    EXTREMA_DISPATCH(GatherRows32)(rows, pitch, rank, index, count, b, w, start, size, scratch);
+    cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, static_cast<int>(rank + 1), static_cast<int>(size), 1,
+                scratch, static_cast<int>(pitch), 0, part, static_cast<int>(pitch));
+    for (size_t i = 0; i <= rank; i++)
+      for (size_t j = i; j <= rank; j++) gram[i * pitch + j] += double{part[i * pitch + j]};
+  }
+}
 bool solveGram(double* gram, size_t pitch, size_t rank, const double* ridge, double least, double* x) {
   return EXTREMA_DISPATCH(SolveGram)(gram, pitch, rank, ridge, least, x);
 }
 double passRows(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
                 const double* w, const double* x, double* out) {
   return EXTREMA_DISPATCH(PassRows)(rows, pitch, index, count, b, w, x, out);
+}
+double passRows(const float* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
+                const double* w, const float* x, double* out) {
+  return EXTREMA_DISPATCH(PassRows32)(rows, pitch, index, count, b, w, x, out);
 }
 void combineRows(const double* rows, size_t pitch, const int32_t* index, size_t count,
                  const double* coefficients, double* out) {

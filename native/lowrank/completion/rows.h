@@ -19,10 +19,18 @@ constexpr size_t kBlasRank = 64;
 // Rows that addGram gathers.
 inline size_t gatheredRows(size_t rank) { return rank < kBlasRank ? kBlock : 4 * kBlock; }
 
+// Floats of scratch memory for addGram in float32.
+inline size_t gramScratch(size_t rank) {
+  return (gatheredRows(rank) + (rank < kBlasRank ? 0 : gramRows(rank))) * pitchOf(rank);
+}
+
 // gram (gramRows × pitch) += the upper triangle of sum w a aᵀ, and in column `rank` sum w b a, over the rows
 // a of a line with targets b and weights w (null: 1). `scratch` holds gatheredRows × pitch.
 void addGram(const double* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
              const double* b, const double* w, double* gram, double* scratch);
+// From rows in float32; all blocks of them are added up in float64.
+void addGram(const float* rows, size_t pitch, size_t rank, const int32_t* index, size_t count,
+             const double* b, const double* w, double* gram, float* scratch);
 
 // Solves (G + diag(ridge)) x = h by Cholesky's method in place of `gram`, which holds h in column `rank`.
 // False where a pivot falls below `least` of its diagonal entry.
@@ -31,6 +39,8 @@ bool solveGram(double* gram, size_t pitch, size_t rank, const double* ridge, dou
 // sum w t² with t = b - a·x (b null: 0), and out += sum w t a unless null.
 double passRows(const double* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
                 const double* w, const double* x, double* out);
+double passRows(const float* rows, size_t pitch, const int32_t* index, size_t count, const double* b,
+                const double* w, const float* x, double* out);
 
 // out += sum coefficient a
 void combineRows(const double* rows, size_t pitch, const int32_t* index, size_t count,

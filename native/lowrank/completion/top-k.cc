@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
-#include <utility>
 #include <vector>
 
 #include "core/aligned.h"
@@ -36,8 +34,10 @@ size_t Above(const float* scores, const float* bounds, size_t panels, float leve
   for (size_t p = 0; p < panels; p++) {
     if (hn::AllFalse(d, hn::Gt(hn::LoadU(d, bounds + p * N), bound))) continue;
     for (size_t l = p * kPanel; l < (p + 1) * kPanel; l += N) {
+      const auto over = hn::Gt(hn::LoadU(d, scores + l), bound);
+      if (hn::AllFalse(d, over)) continue;
       uint8_t bytes[8] = {};
-      hn::StoreMaskBits(d, hn::Gt(hn::LoadU(d, scores + l), bound), bytes);
+      hn::StoreMaskBits(d, over, bytes);
       uint32_t bits = bytes[0] | static_cast<uint32_t>(bytes[1]) << 8;
       for (; bits != 0; bits &= bits - 1)
         found[size++] = static_cast<int32_t>(l + hwy::Num0BitsBelowLS1Bit_Nonzero32(bits));
@@ -64,6 +64,81 @@ void GroupMaxima(const float* numbers, size_t count, size_t groups, float* maxim
     hn::StoreU(b, d, maxima + g + N);
     hn::StoreU(c, d, maxima + g + 2 * N);
     hn::StoreU(e, d, maxima + g + 3 * N);
+  }
+}
+
+// How many of `count` numbers, a multiple of 64, are greater than `level`.
+HWY_INLINE size_t CountAbove(const float* numbers, size_t count, float level) {
+  const F d;
+  const size_t N = hn::Lanes(d);
+  const auto bound = hn::Set(d, level);
+  size_t above = 0;
+  for (size_t j = 0; j < count; j += N) above += hn::CountTrue(d, hn::Gt(hn::LoadU(d, numbers + j), bound));
+  return above;
+}
+
+// A level that at least `wanted` of `count` numbers, a multiple of 64, are above, and about that many: by
+// halving. The lowest of all where there are not so many.
+float LevelOf(const float* numbers, size_t count, size_t wanted) {
+  constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  if (CountAbove(numbers, count, kLowest) < wanted) return kLowest;
+  const F d;
+  const size_t N = hn::Lanes(d);
+  auto most = hn::LoadU(d, numbers);
+  auto least = hn::Set(d, std::numeric_limits<float>::infinity());
+  for (size_t j = 0; j < count; j += N) {
+    const auto x = hn::LoadU(d, numbers + j);
+    most = hn::Max(most, x);
+    // What was left out is no bound.
+    least = hn::Min(least, hn::IfThenElse(hn::Gt(x, hn::Set(d, kLowest)), x, least));
+  }
+  float high = hn::GetLane(hn::MaxOfLanes(d, most));
+  float low = std::nextafter(hn::GetLane(hn::MinOfLanes(d, least)), kLowest);
+  const size_t enough = wanted + wanted / 8;
+  for (int step = 0; step < 24; step++) {
+    const float middle = low / 2 + high / 2;
+    if (!(low < middle && middle < high)) break;
+    const size_t above = CountAbove(numbers, count, middle);
+    (above >= wanted ? low : high) = middle;
+    if (above >= wanted && above <= enough) break;
+  }
+  return low;
+}
+
+using G = hn::CappedTag<double, 8>;
+
+// out_f = u · row columns[f] of v + its bias.
+void ExactScores(const double* u, const double* v, const double* bias, size_t rank, const int32_t* columns,
+                 size_t count, double* out) {
+  const G d;
+  const size_t N = hn::Lanes(d);
+  for (size_t f = 0; f < count; f++) {
+    const auto column = static_cast<size_t>(columns[f]);
+    const double* row = v + column * rank;
+    auto sum = hn::Zero(d);
+    size_t c = 0;
+    for (; c + N <= rank; c += N) sum = hn::MulAdd(hn::LoadU(d, u + c), hn::LoadU(d, row + c), sum);
+    double score = hn::GetLane(hn::SumOfLanes(d, sum)) + (bias == nullptr ? 0 : bias[column]);
+    for (; c < rank; c++) score += u[c] * row[c];
+    out[f] = score;
+  }
+}
+
+// How many come before each of `count` scores: greater ones, and equal ones of lower columns. The arrays are
+// filled up to a multiple of 8 with scores of -Infinity.
+void Places(const double* scores, const double* columns, size_t count, double* places) {
+  const G d;
+  const size_t N = hn::Lanes(d);
+  const auto one = hn::Set(d, 1.0);
+  for (size_t f = 0; f < count; f++) {
+    const auto own = hn::Set(d, scores[f]), column = hn::Set(d, columns[f]);
+    auto before = hn::Zero(d);
+    for (size_t j = 0; j < count; j += N) {
+      const auto other = hn::LoadU(d, scores + j);
+      const auto tie = hn::And(hn::Eq(other, own), hn::Lt(hn::LoadU(d, columns + j), column));
+      before = hn::Add(before, hn::IfThenElseZero(hn::Or(hn::Gt(other, own), tie), one));
+    }
+    places[f] = hn::GetLane(hn::SumOfLanes(d, before));
   }
 }
 
@@ -148,6 +223,9 @@ EXTREMA_EXPORT(BoundLanes);
 EXTREMA_EXPORT(Above);
 EXTREMA_EXPORT(GroupMaxima);
 EXTREMA_EXPORT(Scores);
+EXTREMA_EXPORT(LevelOf);
+EXTREMA_EXPORT(ExactScores);
+EXTREMA_EXPORT(Places);
 
 // Scores at work: half of a second-level cache. Products alone are quickest with more rows at a time.
 constexpr size_t kRows = 8, kProductRows = 32, kMostTile = 10224;
@@ -155,6 +233,7 @@ constexpr size_t kGroups = 64;  // groups of scores come in multiples of this
 // Candidates beyond k: they are told apart in float64.
 constexpr size_t kSpare = 8;
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
+constexpr double kNothing = -std::numeric_limits<double>::infinity();
 
 struct Candidate {
   float score;
@@ -177,7 +256,7 @@ struct Worker {
   Aligned<float> left, scores, bounds, maxima;
   std::vector<int32_t> found;
   std::vector<Best> best;
-  std::vector<std::pair<double, int32_t>> exact;
+  Aligned<double> exact, columns, places;
 };
 
 class Selection {
@@ -209,10 +288,11 @@ class Selection {
       worker.left = Aligned<float>(rows_ * width_);
       worker.scores = Aligned<float>(rows_ * pitch_);
       worker.bounds = Aligned<float>(rows_ * boundPitch_);
-      worker.found.resize(tile_ + 1);
+      worker.found.resize(std::max(tile_ + 1, most_));
       worker.best.resize(rows_);
       for (Best& best : worker.best) best.list.reserve(most_ + tile_);
-      worker.exact.resize(wanted_);
+      for (Aligned<double>* numbers : {&worker.exact, &worker.columns, &worker.places})
+        *numbers = Aligned<double>((most_ + 7) / 8 * 8);
     }
   }
 
@@ -276,8 +356,7 @@ class Selection {
     if (groups_ > count) return kLowest;
     float* maxima = w.maxima.data();
     EXTREMA_DISPATCH(GroupMaxima)(numbers, count, groups_, maxima);
-    std::nth_element(maxima, maxima + (wanted - 1), maxima + groups_, std::greater<float>());
-    return std::nextafter(maxima[wanted - 1], kLowest);
+    return EXTREMA_DISPATCH(LevelOf)(maxima, groups_, wanted);
   }
 
   // Takes the candidates over the level of row r of the block.
@@ -315,24 +394,29 @@ class Selection {
     best.list.resize(wanted_);
   }
 
-  void finish(size_t query, Best& best, Worker& w) const {
-    shrink(best);
-    const double* u = p_.u + static_cast<size_t>(p_.rows[query]) * p_.rank;
-    const size_t found = best.list.size();
+  // The candidates in float64, each to its place.
+  void finish(size_t query, const Best& best, Worker& w) const {
+    const size_t found = best.list.size(), padded = (found + 7) / 8 * 8;
     for (size_t f = 0; f < found; f++) {
-      const auto column = static_cast<size_t>(best.list[f].column);
-      double score = p_.columnBias == nullptr ? 0 : p_.columnBias[column];
-      for (size_t c = 0; c < p_.rank; c++) score += u[c] * p_.v[column * p_.rank + c];
-      w.exact[f] = {score, best.list[f].column};
+      w.found[f] = best.list[f].column;
+      w.columns[f] = best.list[f].column;
     }
-    std::sort(w.exact.begin(), w.exact.begin() + static_cast<std::ptrdiff_t>(found),
-              [](const auto& a, const auto& b) {
-                return a.first > b.first || (a.first == b.first && a.second < b.second);
-              });
-    for (size_t c = 0; c < p_.k; c++) {
-      const bool there = c < found;
-      p_.columns[query * p_.k + c] = there ? w.exact[c].second : -1;
-      p_.scores[query * p_.k + c] = there ? w.exact[c].first : -std::numeric_limits<double>::infinity();
+    EXTREMA_DISPATCH(ExactScores)
+    (p_.u + static_cast<size_t>(p_.rows[query]) * p_.rank, p_.v, p_.columnBias, p_.rank, w.found.data(),
+     found, w.exact.data());
+    std::fill(w.exact.data() + found, w.exact.data() + padded, kNothing);
+    EXTREMA_DISPATCH(Places)(w.exact.data(), w.columns.data(), found, w.places.data());
+    int32_t* columns = p_.columns + query * p_.k;
+    double* scores = p_.scores + query * p_.k;
+    for (size_t f = 0; f < found; f++) {
+      const auto place = static_cast<size_t>(w.places[f]);
+      if (place >= p_.k) continue;
+      columns[place] = w.found[f];
+      scores[place] = w.exact[f];
+    }
+    for (size_t c = found; c < p_.k; c++) {
+      columns[c] = -1;
+      scores[c] = kNothing;
     }
   }
 

@@ -193,10 +193,8 @@ class Solver {
 
   private *givenBlock(blocks: RowBlocks, monitor: Watch): Step<void> {
     const p = Math.floor(this.draws.values[this.seek()] * blocks.count)
-    const before = blocks.flops
-    yield* blocks.project(p, this.job.b, this.job.z, monitor)
+    this.flops += yield* blocks.project(p, this.job.b, this.job.z, monitor)
     this.rows += blocks.rowsOf(p).length
-    this.flops += blocks.flops - before
   }
 
   private gaussian(): void {

@@ -1,4 +1,4 @@
-import type { Watch } from '../work.js'
+import type { Clock, Watch } from '../work.js'
 
 /**
  * A part of an iteration. It yields nothing where the event loop may take over, and the promise of an oracle where it
@@ -9,7 +9,7 @@ export type Step<T> = Generator<undefined | PromiseLike<unknown>, T, unknown>
 /** Writes the image of x to out. */
 export type Apply = (x: Float64Array, out: Float64Array) => Step<void>
 
-export type { Watch }
+export type { Clock, Watch }
 
 /** Entries handled between two looks at the clock: tens of microseconds. */
 export const segment = 1 << 14

@@ -11,7 +11,18 @@ import {
   unaryOps,
 } from '../../tensor.js'
 import { exp } from '../math.js'
-import { erf, erfc, gelu, geluDerivative, lgamma, logNdtr, polygamma, sigmoid, softplus } from './special.js'
+import {
+  erf,
+  erfc,
+  gelu,
+  geluDerivative,
+  inverseMills,
+  lgamma,
+  logNdtr,
+  polygamma,
+  sigmoid,
+  softplus,
+} from './special.js'
 import { walkPairs } from './strided.js'
 
 // One loop per function: a call of a function that changes would cost more than most of these.
@@ -78,6 +89,9 @@ function unaryLoop(op: UnaryOp, out: TensorData, x: TensorData, p: number, n: nu
       return
     case 'erfc':
       for (let i = 0; i < n; i++) out[i] = erfc(x[i])
+      return
+    case 'inverseMills':
+      for (let i = 0; i < n; i++) out[i] = inverseMills(x[i])
       return
     case 'logNdtr':
       for (let i = 0; i < n; i++) out[i] = logNdtr(x[i])

@@ -19,6 +19,8 @@ const P = [
 ]
 const Q = [2.568520192289822, 1.8729528499234673, 0.5279051029514285, 0.06051834131244132, 0.0023352049762686918]
 const INVERSE_SQRT_PI = 0.5641895835477563
+const INVERSE_SQRT_2PI = 0.3989422804014327
+const SQRT_2_OVER_PI = 0.7978845608028654
 
 /** erf for |x| <= 0.46875. */
 function erfNear(x: number): number {
@@ -80,6 +82,12 @@ export function logNdtr(x: number): number {
   return Math.log1p(-0.5 * erfc(-t))
 }
 
+/** φ(x) / Φ(x) of the standard normal distribution, the derivative of `logNdtr`. */
+export function inverseMills(x: number): number {
+  if (x < -1) return SQRT_2_OVER_PI / erfcScaled(-x * Math.SQRT1_2)
+  return (2 * INVERSE_SQRT_2PI * exp(-0.5 * x * x)) / erfc(-x * Math.SQRT1_2)
+}
+
 export function sigmoid(x: number): number {
   return 1 / (1 + exp(-x))
 }
@@ -92,8 +100,6 @@ export function softplus(x: number): number {
 export function gelu(x: number): number {
   return 0.5 * x * erfc(-x * Math.SQRT1_2)
 }
-
-const INVERSE_SQRT_2PI = 0.3989422804014327
 
 export function geluDerivative(x: number): number {
   return 0.5 * erfc(-x * Math.SQRT1_2) + x * INVERSE_SQRT_2PI * exp(-0.5 * x * x)
@@ -130,7 +136,7 @@ function sinPi(x: number): number {
 
 /**
  * The derivative of order n >= 0 of the digamma function: by the recurrence beyond 10 + n and the asymptotic series
- * (Abramowitz and Stegun, 6.3.18 and 6.4.11); left of 0 by reflection for n = 0 and by the recurrence for n > 0.
+ * (Abramowitz and Stegun, 6.3.18 and 6.4.11); left of 0 by reflection.
  */
 export function polygamma(n: number, x: number): number {
   return n === 0 ? digamma(x) : higherPolygamma(n, x)
@@ -153,6 +159,7 @@ function digamma(x: number): number {
 
 function higherPolygamma(n: number, x: number): number {
   if (x <= 0 && x === Math.floor(x)) return n % 2 === 1 ? Number.POSITIVE_INFINITY : Number.NaN
+  if (x < 0) return (n % 2 === 0 ? 1 : -1) * higherPolygamma(n, 1 - x) - cotangentDerivative(n, x)
   // ψ⁽ⁿ⁾(x) = (-1)^(n+1) n! Σ 1 / (x + k)^(n+1)
   let sum = 0
   let z = x
@@ -171,4 +178,24 @@ function higherPolygamma(n: number, x: number): number {
   let factorial = 1
   for (let i = 2; i <= n; i++) factorial *= i
   return n % 2 === 1 ? factorial * sum : -factorial * sum
+}
+
+/**
+ * The derivative of order n of π cot(π x): π^(n+1) P_n(c) with c = cot(π x), P_0 = c and P_n+1 = -(1 + c²) P_n'. The
+ * coefficients of a P_n have one sign, so that nothing cancels.
+ */
+function cotangentDerivative(n: number, x: number): number {
+  const r = x - Math.round(x)
+  const quarter = Math.abs(r) > 0.25
+  const c = quarter ? Math.sign(r) * Math.tan(Math.PI * (0.5 - Math.abs(r))) : 1 / Math.tan(Math.PI * r)
+  let coefficients = [0, 1]
+  for (let k = 0; k < n; k++) {
+    const next = new Array<number>(coefficients.length + 1).fill(0)
+    for (let j = 1; j < coefficients.length; j++) {
+      next[j - 1] -= j * coefficients[j]
+      next[j + 1] -= j * coefficients[j]
+    }
+    coefficients = next
+  }
+  return Math.PI ** (n + 1) * coefficients.reduceRight((sum, coefficient) => sum * c + coefficient, 0)
 }

@@ -278,7 +278,8 @@ class Completer {
     const { biases, confidence, nonNegative, solver } = settings
     return {
       lines,
-      features: fixed.z,
+      // The native sums are rounded too.
+      features: this.job.settings.single ? Float64Array.from(fixed.z, Math.fround) : fixed.z,
       offset: biases ? fixed.bias : null,
       mean: this.mean,
       confidence,
@@ -306,14 +307,15 @@ class Completer {
     this.number++
     const step = this.stepFor(lines, fixed)
     const { unknowns } = this
-    this.regression ??= new Regression(step, Math.max(this.rows.lines.longest, this.columns.lines.longest))
+    const longest = Math.max(this.rows.lines.longest, this.columns.lines.longest)
+    this.regression ??= new Regression(step, longest, this.watch)
     const result: HalfResult = { change: 0, size: 0, rest: 0 }
     const old = new Float64Array(unknowns)
     const { z } = open
     for (let i = 0; i < lines.count; i++) {
       const at = i * unknowns
       for (let k = 0; k < unknowns; k++) old[k] = z[at + k]
-      result.rest += this.regression.solve(step, i, z, at, rest)
+      result.rest += yield* this.regression.solve(step, i, z, at, rest)
       if (this.first === 1) open.bias[i] = z[at] * this.scaleOfOnes
       for (let k = 0; k < unknowns; k++) old[k] = z[at + k] - old[k]
       result.change += this.square(old, 0)

@@ -1,4 +1,5 @@
 import type { CompletionSketch, CompletionSolver, InnerMethod } from '../../../completion.js'
+import type { Clock, Work } from '../../work.js'
 import { coordinateSweeps, dot, minimumNorm, nonNegativeQuadratic, triangularize } from './dense.js'
 import type { Lines } from './observations.js'
 import { sketchRows as applySketch } from './row-sketch.js'
@@ -72,6 +73,7 @@ export class Regression {
   constructor(
     private step: HalfStep,
     longest: number,
+    private readonly watch: Clock,
   ) {
     const { rank, sketchRows } = step
     const pitch = rank + 1
@@ -139,7 +141,7 @@ export class Regression {
   }
 
   /** x from x[at] on holds the start and receives the solution. Returns the rest sum w (b - a·x)² if asked for. */
-  solve(step: HalfStep, line: number, x: Float64Array, at: number, rest: boolean): number {
+  *solve(step: HalfStep, line: number, x: Float64Array, at: number, rest: boolean): Work<number> {
     this.load(step, line)
     const { rank, base, nonNegative, solver, ridge } = step
     const own = x.subarray(at, at + rank)
@@ -148,10 +150,10 @@ export class Regression {
       return 0
     }
     if (nonNegative) this.nonNegative(own)
-    else if (solver === 'exact') this.exact(own)
-    else if (this.count < rank && ridge[0] === 0) this.direct(own)
-    else if (solver === 'inexact') this.conjugate(own, false)
-    else this.sketched(line, own)
+    else if (solver === 'exact') yield* this.exact(own)
+    else if (this.count < rank && ridge[0] === 0) yield* this.direct(own)
+    else if (solver === 'inexact') yield* this.conjugate(own, false)
+    else yield* this.sketched(line, own)
     return rest ? this.pass(x, at, true, null) : 0
   }
 
@@ -199,15 +201,12 @@ export class Regression {
     return true
   }
 
-  private exact(x: Float64Array): void {
+  private *exact(x: Float64Array): Work<void> {
     const free = this.step.ridge[0] === 0
-    if (free && this.count < this.step.rank) {
-      this.direct(x)
-      return
-    }
+    if (free && this.count < this.step.rank) return yield* this.direct(x)
     this.addGram()
     this.counts.steps++
-    if (!this.solveGram(free ? leastPivot : 0, x)) this.direct(x)
+    if (!this.solveGram(free ? leastPivot : 0, x)) yield* this.direct(x)
   }
 
   private nonNegative(x: Float64Array): void {
@@ -237,7 +236,7 @@ export class Regression {
    * Householder's method on blocks of rows: as accurate as the problem allows, and where it leaves x open the solution of
    * least norm.
    */
-  private direct(x: Float64Array): void {
+  private *direct(x: Float64Array): Work<void> {
     const { rank, features, lines, ridge } = this.step
     const pitch = rank + 1
     const a = this.rows
@@ -249,7 +248,10 @@ export class Regression {
       filled = Math.min(filled, rank)
     }
     for (let e = 0; e < this.count; e++) {
-      if (filled === most) reduce()
+      if (filled === most) {
+        reduce()
+        if (this.watch.due()) yield
+      }
       const root = Math.sqrt(this.weights[e])
       const row = lines.index[this.from + e] * rank
       const to = filled++ * pitch
@@ -268,15 +270,16 @@ export class Regression {
   }
 
   /** R of the QR factorization of S A, with the ridge beneath it. False if it is deficient. */
-  private drawSketch(line: number, repeat: number): boolean {
+  private *drawSketch(line: number, repeat: number): Work<boolean> {
     const { rank, features, lines, ridge, sketch, sketchRows, key, number } = this.step
     const pitch = rank + 1
     const out = this.sketch
     out.fill(0)
-    applySketch(
+    yield* applySketch(
       { features, rank, index: lines.index, from: this.from, weights: this.weights, count: this.count },
       { kind: sketch, rows: sketchRows, key, line, number: (number | (repeat << numberBits)) >>> 0 },
       out,
+      this.watch,
     )
     for (let c = 0; c < rank; c++) out[(sketchRows + c) * pitch + c] = Math.sqrt(ridge[c])
     triangularize(out, sketchRows + rank, pitch, rank)
@@ -290,21 +293,15 @@ export class Regression {
     return least > deficient * largest
   }
 
-  private sketched(line: number, x: Float64Array): void {
+  private *sketched(line: number, x: Float64Array): Work<void> {
     const { rank, sketchRows, repeats, inner } = this.step
-    if (this.count <= sketchRows) {
-      this.direct(x)
-      return
-    }
+    if (this.count <= sketchRows) return yield* this.direct(x)
     const solutions: Float64Array[] = []
     for (let repeat = 0; repeat < repeats; repeat++) {
       const solution = x.slice()
-      if (!this.drawSketch(line, repeat)) {
-        this.direct(x)
-        return
-      }
-      if (inner === 'cg') this.conjugate(solution, true)
-      else this.descend(solution)
+      if (!(yield* this.drawSketch(line, repeat))) return yield* this.direct(x)
+      if (inner === 'cg') yield* this.conjugate(solution, true)
+      else yield* this.descend(solution)
       solutions.push(solution)
     }
     // Coordinate by coordinate the median.
@@ -351,7 +348,7 @@ export class Regression {
   }
 
   /** x <- x + R^-1 R^-T Aᵀ (b - A x), plain or with a heavy ball. */
-  private descend(x: Float64Array): void {
+  private *descend(x: Float64Array): Work<void> {
     const { rank, sketchRows, inner, mostSteps } = this.step
     const ratio = rank / sketchRows
     const ball = inner === 'heavy-ball'
@@ -369,10 +366,10 @@ export class Regression {
       if (!(norm <= (last ? 1 : growth) * first)) {
         this.counts.diverged++
         x.set(start)
-        this.conjugate(x, true)
-        return
+        return yield* this.conjugate(x, true)
       }
       if (last) return
+      if (this.watch.due()) yield
       this.counts.steps++
       for (let c = 0; c < rank; c++) {
         this.p[c] = length * this.z[c] + momentum * this.p[c]
@@ -382,7 +379,7 @@ export class Regression {
   }
 
   /** Conjugate gradients on the normal equations, preconditioned by R of the sketch or by the diagonal. */
-  private conjugate(x: Float64Array, sketched: boolean): void {
+  private *conjugate(x: Float64Array, sketched: boolean): Work<void> {
     const { rank, ridge, scale, tolerance, mostSteps } = this.step
     const { s, z, p, y, diagonal } = this
     if (!sketched) {
@@ -404,6 +401,7 @@ export class Regression {
         for (let c = 0; c < rank; c++) curvature += ridge[c] * p[c] * p[c]
         if (!(curvature > 0)) break
         count++
+        if (this.watch.due()) yield
         const alpha = squares / curvature
         for (let c = 0; c < rank; c++) {
           x[c] += alpha * p[c]

@@ -2,11 +2,14 @@ import type { CompletionSketch } from '../../../completion.js'
 import { hadamardLevel, powerOfTwo } from '../../linear/hadamard.js'
 import { portableRandomKernels } from '../../random/kernels.js'
 import { philox } from '../../random/philox.js'
+import type { Clock, Work } from '../../work.js'
 
 // Random sketches of the rows of a regression, on the stream that native/lowrank/completion/row-sketch.cc uses.
 
 const nonzeros = 8 // of a column of the sparse sign sketch
 const selectionWord = 0x40000000
+/** Rows between two looks at the clock. */
+const rowsAtOnce = 64
 
 /** The matrix A of a regression: rows of `features`, each times the root of its weight. */
 export interface RowList {
@@ -30,10 +33,10 @@ export interface RowSketch {
 }
 
 /** out (rows × (rank + 1)) += S A */
-export function sketchRows(a: RowList, sketch: RowSketch, out: Float64Array): void {
-  if (sketch.kind === 'srht') subsampledHadamard(a, sketch, out)
-  else if (sketch.kind === 'gaussian') gaussian(a, sketch, out)
-  else signs(a, sketch, out)
+export function* sketchRows(a: RowList, sketch: RowSketch, out: Float64Array, watch: Clock): Work<void> {
+  if (sketch.kind === 'srht') yield* subsampledHadamard(a, sketch, out, watch)
+  else if (sketch.kind === 'gaussian') yield* gaussian(a, sketch, out, watch)
+  else yield* signs(a, sketch, out, watch)
 }
 
 function addRow({ features, rank, index, from }: RowList, e: number, factor: number, out: Float64Array, at: number) {
@@ -41,18 +44,19 @@ function addRow({ features, rank, index, from }: RowList, e: number, factor: num
   for (let c = 0; c < rank; c++) out[at * (rank + 1) + c] += factor * features[row + c]
 }
 
-function gaussian(a: RowList, { rows, key, line, number }: RowSketch, out: Float64Array): void {
+function* gaussian(a: RowList, { rows, key, line, number }: RowSketch, out: Float64Array, watch: Clock): Work<void> {
   const normals = new Float64Array(rows)
   for (let e = 0; e < a.count; e++) {
     const counter = Uint32Array.of(0, line, number, (0x80000000 | e) >>> 0)
     portableRandomKernels.fillNormal(key, counter, normals)
     const root = Math.sqrt(a.weights[e] / rows)
     for (let i = 0; i < rows; i++) addRow(a, e, root * normals[i], out, i)
+    if (e % rowsAtOnce === 0 && watch.due()) yield
   }
 }
 
 /** One nonzero in each of 8 equal ranges of rows, or in one range of all. */
-function signs(a: RowList, { kind, rows, key, line, number }: RowSketch, out: Float64Array): void {
+function* signs(a: RowList, { kind, rows, key, line, number }: RowSketch, out: Float64Array, watch: Clock): Work<void> {
   const parts = kind === 'count-sketch' ? 1 : Math.min(nonzeros, rows)
   const words = new Int32Array(4)
   for (let e = 0; e < a.count; e++) {
@@ -65,11 +69,17 @@ function signs(a: RowList, { kind, rows, key, line, number }: RowSketch, out: Fl
       const at = from + Math.floor(((half >> 1) * (to - from)) / 32768)
       addRow(a, e, (half & 1) === 0 ? root : -root, out, at)
     }
+    if (e % rowsAtOnce === 0 && watch.due()) yield
   }
 }
 
 /** Different rows of H D, D of random signs: Tropp 2011 (arXiv 1011.1595), section 1. */
-function subsampledHadamard(a: RowList, { rows, key, line, number }: RowSketch, out: Float64Array): void {
+function* subsampledHadamard(
+  a: RowList,
+  { rows, key, line, number }: RowSketch,
+  out: Float64Array,
+  watch: Clock,
+): Work<void> {
   const { features, rank, index, from, weights, count } = a
   const length = powerOfTwo(count)
   const words = new Int32Array(4)
@@ -89,7 +99,10 @@ function subsampledHadamard(a: RowList, { rows, key, line, number }: RowSketch, 
   for (let c = 0; c < rank; c++) {
     for (let e = 0; e < count; e++) x[e] = factors[e] * features[index[from + e] * rank + c]
     x.fill(0, count)
-    for (let half = 1; half < length; half *= 2) hadamardLevel(x, half)
+    for (let half = 1; half < length; half *= 2) {
+      hadamardLevel(x, half)
+      if (watch.due()) yield
+    }
     for (let i = 0; i < rows; i++) out[i * (rank + 1) + c] += scale * x[selection[i]]
   }
 }

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <napi.h>
+
+namespace extrema {
+
+void exportCurvature(Napi::Env env, Napi::Object exports);
+
+}  // namespace extrema
