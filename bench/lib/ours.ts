@@ -25,11 +25,17 @@ export async function ourIterations(
 }
 
 /**
- * Nanoseconds per entry and thread of exp2 with a multiplication and addition over numbers in the first-level cache,
- * the fastest of `repetitions`: no sweep that forms its entries can be faster.
+ * Nanoseconds per entry and thread of exp2 with 1 + dimension multiplications and additions over numbers in the
+ * first-level cache, the fastest of `repetitions`: no sweep that forms its entries from that many coordinates, and adds
+ * them to rows and columns, can be faster.
  */
-export function exponentialLimit(precision: 'float64' | 'float32', threads: number, repetitions: number): number {
-  return nativeBinding().transport.exponentialLimit(precision === 'float32', threads, repetitions)
+export function exponentialLimit(
+  precision: 'float64' | 'float32',
+  dimension: number,
+  threads: number,
+  repetitions: number,
+): number {
+  return nativeBinding().transport.exponentialLimit(precision === 'float32', threads, repetitions, dimension)
 }
 
 /**

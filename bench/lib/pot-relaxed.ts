@@ -6,11 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { environment } from './environment.js'
 
 export interface RelaxedRequest {
-  op: 'unbalanced' | 'divergence'
+  op: 'unbalanced' | 'divergence' | 'l2' | 'tv'
   shape: readonly [number, number]
   epsilon: number
   penalty?: number
   tolerance: number
+  /** What is to be reached, with 'l2'. */
+  objective?: number
   /** Seconds of one run. */
   limit: number
 }

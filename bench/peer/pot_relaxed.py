@@ -3,13 +3,16 @@
 pot_relaxed.py <request as JSON> prints one JSON answer. Files hold raw little-endian float64; reading is outside the timer.
 
   {"op": "unbalanced", "cost": path, "a": path, "b": path, "shape": [n, m], "epsilon", "penalty", "tolerance", "limit"}
+  {"op": "l2" | "tv", "cost", "a", "b": paths, "shape": [n, m], "penalty", "objective", "limit"}
   {"op": "divergence", "xy", "xx", "yy": paths, "a", "b": paths, "shape": [n, m], "epsilon", "tolerance", "limit"}
 
 Answer: {"pot", "seconds", "iterations", "residual", "value"}, or {"pot", "failure"} where POT does not get there: its
 potentials are not finite, or `limit` seconds pass. The residual of unbalanced transport is
 (|P1 - a exp(-f / rho)|_1 + |P'1 - b exp(-g / rho)|_1) / mass, f and g from POT's own scalings; the value is <C,P>. That of
 a divergence is the largest L1 marginal error of the three plans; the value comes from their potentials, since POT's own
-leaves out the entropic terms.
+leaves out the entropic terms. "l2" and "tv" have no entropic term: POT's majorisation for least squares at the loosest
+threshold whose objective is no more than `objective`, and its network simplex on the linear program of total variation; their
+value is the objective, their residual 0.
 """
 
 import json
@@ -24,7 +27,7 @@ import ot
 warnings.simplefilter("ignore")
 request = json.loads(sys.argv[1])
 n, m = request["shape"]
-epsilon, tolerance = request["epsilon"], request["tolerance"]
+epsilon, tolerance = request.get("epsilon"), request.get("tolerance")
 
 
 def read(name, *shape):
@@ -81,6 +84,32 @@ def unbalanced():
     answer(failure=f"no better than {residual:.1e}")
 
 
+def l2():
+    cost, a, b = read("cost", n, m), read("a", n), read("b", m)
+    rho = request["penalty"]
+    for digits in np.arange(3, 16.5, 1):
+        call = lambda: ot.unbalanced.mm_unbalanced(
+            a, b, cost, rho / 2, div="l2", numItermax=10_000_000, stopThr=10.0**-digits
+        )
+        plan, seconds = timed(call)
+        missed = ((plan.sum(1) - a) ** 2).sum() + ((plan.sum(0) - b) ** 2).sum()
+        value = float((plan * cost).sum() + rho / 2 * missed)
+        if value <= request["objective"]:
+            answer(seconds=seconds, iterations=0, residual=0, value=value)
+    answer(failure=f"no better than {value:.6g}")
+
+
+def tv():
+    cost, a, b = read("cost", n, m), read("a", n), read("b", m)
+    rho = request["penalty"]
+    # What stays and what is missing goes by way of one more source and target; costs are at least 0.
+    table = np.full((n + 1, m + 1), rho)
+    table[:n, :m], table[n, m] = cost, 0
+    call = lambda: ot.emd2(np.append(a, b.sum()), np.append(b, a.sum()), table, numItermax=10_000_000)
+    value, seconds = timed(call)
+    answer(seconds=seconds, iterations=0, residual=0, value=float(value))
+
+
 def part(cost, a, b):
     """The plan's marginal error and entropic value, at the loosest threshold that gets there."""
 
@@ -112,4 +141,4 @@ def divergence():
     )
 
 
-{"unbalanced": unbalanced, "divergence": divergence}[request["op"]]()
+{"unbalanced": unbalanced, "divergence": divergence, "l2": l2, "tv": tv}[request["op"]]()

@@ -1,8 +1,14 @@
 import type { Kernel, SolveSettings, TransportProblemData } from './kernels.js'
 
+/** In the order of the native enumeration. */
+export const divergences = ['kl', 'tv', 'l2'] as const
+export type MarginalDivergence = (typeof divergences)[number]
+
 /** Marginals relaxed to penalties; Infinity keeps a marginal. */
 export interface Relaxation {
-  /** rho of rho KL(P1 | a). */
+  /** What rho multiplies: KL(P1 | a), |P1 - a|_1 or |P1 - a|² / 2. */
+  divergence: MarginalDivergence
+  /** rho */
   penaltyA: number
   penaltyB: number
   /** The entropic term is epsilon KL(P | a bᵀ), not epsilon sum P (log P - 1). */

@@ -59,7 +59,7 @@ const factorNames: ReadonlySet<string> = new Set(['left', 'right'])
  * points stay without n × m numbers. `maxIterations` (default 10,000) counts conjugate gradients; at small epsilon, where
  * the plan falls into parts that hardly touch, the system is nearly singular and so is the derivative.
  *
- * @throws {ExtremaError} `ERR_SHAPE`, `ERR_NOT_FINITE`, `ERR_OPTION`; the reason of `signal` when aborted.
+ * @throws {ExtremaError} `ERR_SHAPE`, `ERR_NOT_FINITE`, `ERR_OPTION` (also for unbalanced plans under a penalty other than `'kl'`); the reason of `signal` when aborted.
  *
  * Source: Luise, Rudi, Pontil, Ciliberto 2018 (arXiv 1805.11897); Cuturi, Teboul, Niles-Weed, Vert 2020 (arXiv 2002.03229).
  */
@@ -99,6 +99,7 @@ function* program(
   const start = performance.now()
   const source = PlanView.sourceOf('solution', solution)
   control.signal?.throwIfAborted()
+  checkSmooth(source)
   const { plan, backend } = source
   const { cost, epsilon } = plan
   const { n, m } = cost
@@ -223,6 +224,15 @@ function padded({ dense, left, right, rank }: PlanWeight, { n, m }: TransportPro
     return out
   }
   return { dense, left: pad(left, n), right: pad(right, m), rank }
+}
+
+/** Plans under total variation or least squares have no derivative where a penalty has a kink. */
+function checkSmooth({ rule }: PlanSource): void {
+  if (rule.kind !== 'relaxed' || rule.relaxation.divergence === 'kl') return
+  throw new ExtremaError(
+    'ERR_OPTION',
+    `solution: expected kept marginals or the penalty 'kl', got one of the penalty '${rule.relaxation.divergence}'`,
+  )
 }
 
 /** What relaxed marginals add to the diagonals: epsilon / rho times what the potentials ask for. */

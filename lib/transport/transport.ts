@@ -60,9 +60,10 @@ export interface TransportResult extends Solution, TransportPlan {
  * exact, or with `epsilon` + epsilon sum P (log P - 1).
  *
  * Exact: points of one dimension by sorting, equal weights and n = m up to 700 a side as an assignment, points of few
- * dimensions with unequal weights by `crossover` from 12,000 nodes on, all else by `emd`. With `epsilon`: `sinkhorn` where
+ * dimensions with unequal weights by `crossover` from 12,000 nodes on, and histograms on one support of 400 nodes or more
+ * whose difference is smooth (images, densities), all else by `emd`. With `epsilon`: `sinkhorn` where
  * it is above a thousandth of the range of the costs (half of that if the tolerance is loose), else `sinkhornNewtonSparse`.
- * Should the method stall, or `sinkhorn` not be done in 300 sweeps, another one goes on, and `attempts` and `note` tell; `status` is then that of the better.
+ * Should the method stall, or `sinkhorn` not be done in 300 sweeps, another one goes on (`sinkhorn` again if that stalls, too), and `attempts` and `note` tell; `status` is then that of the better.
  * `method` names one instead, and no other is tried.
  *
  * `residual` is the relative gap of the certificate, or with `epsilon` the marginal error.
@@ -116,8 +117,11 @@ export async function transportBatch(
   )
   const batched = await solveBatch(method, outlines, checked)
   const retry = async (outline: Outline, first: AnySolution | null, k: number): Promise<TransportResult> => {
-    const [, ...others] = methodsFor(outline, checked)
-    const order = first === null ? [method, ...others.filter((other) => other !== method)] : others
+    const methods = methodsFor(outline, checked)
+    const order =
+      first === null
+        ? [method, ...methods.filter((other) => other !== method)]
+        : methods.slice(methods.indexOf(method) + 1) // all of them where it is none of these
     const left = { ...control, onProgress: undefined, timeLimit: remaining(control, begun) }
     return runProgram(attempts(outline, order, checked, method, first), left).catch((error) => {
       throw nameProblem(k, error)
@@ -194,6 +198,8 @@ function* attempts(
   }
   if (first === null || !take(tried, first)) {
     for (const [k, method] of order.entries()) {
+      // Only a method that was cut short has more to say.
+      if (list.some((one) => one.method === method && one.status !== 'iteration-limit')) continue
       // What an entropic method has reached is where the other one starts.
       const warmStart = best === undefined || checked.exact ? checked.rest.warmStart : best.solution.potentials
       const rest = {

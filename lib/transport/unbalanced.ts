@@ -1,7 +1,13 @@
 import { kernels } from '../backend/index.js'
 import type { Control } from '../backend/kernels.js'
 import { runNames } from '../backend/options.js'
-import { type Relaxation, unbalancedField, unbalancedReportLength } from '../backend/transport-relaxed.js'
+import {
+  divergences,
+  type MarginalDivergence,
+  type Relaxation,
+  unbalancedField,
+  unbalancedReportLength,
+} from '../backend/transport-relaxed.js'
 import type { VectorLike } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, oneOf, type SolverOptions } from '../core/options.js'
@@ -18,10 +24,16 @@ export interface UnbalancedOptions extends SolverOptions {
   /** Strength of the entropic term, > 0, in units of the cost. */
   epsilon: number
   /**
-   * Price rho of a marginal that is not met, > 0, in units of the cost: rho KL(P1 | a) for the sources and the same for the
-   * targets, or `{ a, b }` for a price each. Infinity keeps the marginal.
+   * Price rho of a marginal that is not met, > 0, in units of the cost (`'l2'`: per unit of mass): rho KL(P1 | a) for the
+   * sources and the same for the targets, or `{ a, b }` for a price each. Infinity keeps the marginal.
    */
   marginalPenalty: number | { a: number; b: number }
+  /**
+   * What rho multiplies. `'kl'` (default) is KL(P1 | a) = sum p log(p / a) - p + a. `'tv'` is |P1 - a|_1: rho is what a
+   * missing unit costs, however many there are, so that arcs dearer than both prices carry nothing. `'l2'` is
+   * |P1 - a|² / 2.
+   */
+  penalty?: MarginalDivergence
   /**
    * The entropic term: `'counting'` (default) is epsilon sum P (log P - 1), as everywhere in this package; `'product'` is
    * epsilon KL(P | a bᵀ), which does not draw the mass towards one per entry of the plan. Other than with fixed marginals,
@@ -30,7 +42,8 @@ export interface UnbalancedOptions extends SolverOptions {
   reference?: 'counting' | 'product'
   /**
    * Stop when (|P1 - a exp(-f / rho)|_1 + |Pᵀ1 - b exp(-g / rho)|_1) <= tolerance × the mass of the plan: the potentials'
-   * own marginals; a and b where they are kept. Default 1e-9.
+   * own marginals; a and b where they are kept. With `'l2'` those are max(0, a - f / rho), to the digits that a and f have; with `'tv'` a, or anything below
+   * where f = rho, or above where f = -rho. Default 1e-9.
    */
   tolerance?: number
   /** Potentials to start from, as in `solution.potentials`. */
@@ -53,8 +66,9 @@ export interface UnbalancedSolution extends Solution, TransportPlan {
   gap: number
   /**
    * Dual potentials of all n sources and m targets: P_ij = exp((f_i + g_j - C_ij) / epsilon), times a_i b_j with
-   * `reference: 'product'`; at the optimum P1 = a exp(-f / rho). Nodes without weight have the largest that is feasible
-   * without the entropic term, those that every arc is forbidden to 1000 rho.
+   * `reference: 'product'`; at the optimum P1 = a exp(-f / rho) with `'kl'`, max(0, a - f / rho) with `'l2'`, and a wherever
+   * |f| < rho with `'tv'`, whose potentials stay within [-rho, rho]. Nodes without weight have the largest that is feasible
+   * without the entropic term, those that every arc is forbidden to 1000 rho (`'tv'`: rho, `'l2'`: rho a).
    */
   potentials: { f: Float64Array; g: Float64Array }
   /** P 1 and Pᵀ 1: what leaves each source and reaches each target. */
@@ -77,6 +91,7 @@ const penaltyNames: ReadonlySet<string> = new Set(['a', 'b'])
 const unbalancedNames: ReadonlySet<string> = new Set([
   'epsilon',
   'marginalPenalty',
+  'penalty',
   'reference',
   'tolerance',
   'maxIterations',
@@ -94,25 +109,26 @@ interface Checked {
 
 function checkUnbalanced(options: UnbalancedOptions): Checked {
   const common = checkOptions(options, unbalancedNames, defaultIterations)
-  const { a, b } = penalties(options.marginalPenalty)
+  const { a, b } = prices(options.marginalPenalty)
+  const divergence = oneOf('penalty', options.penalty, divergences, 'kl')
   const productReference = oneOf('reference', options.reference, references, 'counting') === 'product'
   return {
     common,
-    relaxation: { penaltyA: a, penaltyB: b, productReference },
+    relaxation: { divergence, penaltyA: a, penaltyB: b, productReference },
     control: common.control,
   }
 }
 
-function penalties(given: UnbalancedOptions['marginalPenalty']): { a: number; b: number } {
+function prices(given: UnbalancedOptions['marginalPenalty']): { a: number; b: number } {
   if (typeof given !== 'object' || given === null) {
-    const both = penalty('marginalPenalty', given)
+    const both = price('marginalPenalty', given)
     return { a: both, b: both }
   }
   checkNames('marginalPenalty', given, penaltyNames)
-  return { a: penalty('marginalPenalty.a', given.a), b: penalty('marginalPenalty.b', given.b) }
+  return { a: price('marginalPenalty.a', given.a), b: price('marginalPenalty.b', given.b) }
 }
 
-function penalty(name: string, value: unknown): number {
+function price(name: string, value: unknown): number {
   if (typeof value === 'number' && value > 0) return value
   const code = typeof value === 'number' && !Number.isNaN(value) ? 'ERR_NOT_POSITIVE' : 'ERR_OPTION'
   throw new ExtremaError(
@@ -124,7 +140,8 @@ function penalty(name: string, value: unknown): number {
 /**
  * Entropic transport with relaxed marginals: min <C,P> + epsilon sum P (log P - 1) + rho_a KL(P1 | a) + rho_b KL(Pᵀ1 | b)
  * over plans P >= 0, with KL(p | a) = sum p log(p / a) - p + a. The totals of a and b may differ: what is too far away, or
- * too much, is left behind or made up at a price of about rho per unit.
+ * too much, is left behind or made up at a price of about rho per unit. `penalty` takes total variation or least squares in
+ * place of KL.
  *
  * Sinkhorn iterations that take the best translation of the potentials along, a continuation in epsilon and sparse Newton
  * steps as in {@link sinkhornNewtonSparse}: tens of iterations for any epsilon and penalty. Points are never expanded to
@@ -135,7 +152,8 @@ function penalty(name: string, value: unknown): number {
  * `ERR_INFEASIBLE` where a kept marginal has no allowed arc; `ERR_NOT_FINITE` where the plan's mass overflows.
  *
  * Source: Chizat, Peyré, Schmitzer, Vialard 2018 (arXiv 1607.05816), section 4 for the penalties; Séjourné, Vialard, Peyré
- * 2022 (arXiv 2201.00730), H-Sinkhorn, for the translations.
+ * 2022 (arXiv 2201.00730), H-Sinkhorn, for the translations. Bertsekas 1982, projected Newton steps, for the bounds of total
+ * variation.
  */
 export async function unbalanced(problem: TransportProblem, options: UnbalancedOptions): Promise<UnbalancedSolution> {
   const checked = checkUnbalanced(options)

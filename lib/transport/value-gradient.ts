@@ -2,6 +2,7 @@ import { kernels } from '../backend/index.js'
 import type { TransportProblemData } from '../backend/kernels.js'
 import { checkRunOptions } from '../backend/options.js'
 import type { PlanWeight } from '../backend/transport-derivatives.js'
+import type { MarginalDivergence } from '../backend/transport-relaxed.js'
 import type { NdArray } from '../core/arrays.js'
 import type { SolverOptions } from '../core/options.js'
 import type { PartialSolution } from './partial-entropic.js'
@@ -77,14 +78,14 @@ function weightGradient(
   const { f, g } = solution.potentials
   if (rule.kind === 'partial') return { a: f.slice(), b: g.slice(), mass: rule.price }
   if (rule.kind === 'kept') return { a: centered(f), b: centered(g) }
-  const { penaltyA, penaltyB, productReference } = rule.relaxation
+  const { divergence, penaltyA, penaltyB, productReference } = rule.relaxation
   const { a, b } = plan.cost
   const { marginals } = solution as UnbalancedSolution
   const own = (weights: Float64Array, potential: Float64Array, penalty: number, sums: Float64Array, other: number) =>
     potential.map((value, i) => {
       if (weights[i] === 0) return 0
-      // rho (1 - exp(-f / rho)), in the limit f; and the part of epsilon KL(P | a bᵀ).
-      const slope = penalty < Number.POSITIVE_INFINITY ? -penalty * Math.expm1(-value / penalty) : value
+      // That of the dual's own term; and the part of epsilon KL(P | a bᵀ).
+      const slope = penalty < Number.POSITIVE_INFINITY ? weightSlope(divergence, penalty, weights[i], value) : value
       if (!productReference) return slope
       return slope + plan.epsilon * (other - sums[i] / weights[i])
     })
@@ -92,6 +93,13 @@ function weightGradient(
     a: own(a, f, penaltyA, marginals.a, total(b)),
     b: own(b, g, penaltyB, marginals.b, total(a)),
   }
+}
+
+/** The derivative in w of min over p >= 0 of the penalty of p against w, and f p. */
+function weightSlope(divergence: MarginalDivergence, rho: number, w: number, f: number): number {
+  if (divergence === 'tv') return Math.min(f, rho)
+  if (divergence === 'l2') return Math.min(f, rho * w)
+  return -rho * Math.expm1(-f / rho)
 }
 
 export function centered(values: Float64Array): Float64Array {

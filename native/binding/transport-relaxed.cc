@@ -15,6 +15,7 @@ enum Parameter : size_t {
   kPenaltyA,
   kPenaltyB,
   kProductReference,
+  kDivergence,
   kMass = kPenaltyA,
 };
 
@@ -34,6 +35,7 @@ Napi::Value unbalanced(const Napi::CallbackInfo& info) {
   problem.penaltyA = parameters[kPenaltyA];
   problem.penaltyB = parameters[kPenaltyB];
   problem.productReference = parameters[kProductReference] != 0;
+  problem.divergence = static_cast<transport::Divergence>(parameters[kDivergence]);
   problem.a = float64s(info[6]).data;
   problem.b = float64s(info[7]).data;
   const transport::Options options = readOptions(parameters);

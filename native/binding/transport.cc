@@ -201,16 +201,17 @@ Napi::Value sparsePlan(const Napi::CallbackInfo& info) {
   });
 }
 
-// (float32, threads, repetitions): nanoseconds per entry and thread
+// (float32, threads, repetitions, products): nanoseconds per entry and thread
 Napi::Value exponentialLimit(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     Monitor monitor;
     Team team(info[1].As<Napi::Number>().Uint32Value(), monitor);
     const int repetitions = info[2].As<Napi::Number>().Int32Value();
+    const size_t products = info[3].As<Napi::Number>().Uint32Value();
     return Napi::Number::New(env, info[0].As<Napi::Boolean>().Value()
-                                      ? transport::exponentialLimit<float>(team, repetitions)
-                                      : transport::exponentialLimit<double>(team, repetitions));
+                                      ? transport::exponentialLimit<float>(team, repetitions, products)
+                                      : transport::exponentialLimit<double>(team, repetitions, products));
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "transport/passes.h"
@@ -20,15 +21,35 @@ struct CloudView {
   double inverse;  // 1 / unit of the exponent: log2(e) / epsilon
 };
 
+// A share of a sweep: rows of one chunk.
+template <class T>
+struct CloudChunk {
+  const CloudView<T>* view;
+  const Monitor* monitor;
+  const SpanMask* mask;  // may be null
+  Range rows;
+  T* p;        // 4 × pitch
+  T* columns;  // pitch
+};
+
+// What it has left out.
+struct LeftOut {
+  double entries = 0;
+  double scale = 0;  // sum of the factors u_i of the rows concerned
+};
+
+LeftOut sweepChunk(const CloudChunk<double>& chunk, const PlanPass& pass, std::atomic<bool>& rescued);
+LeftOut sweepChunk(const CloudChunk<float>& chunk, const PlanPass& pass, std::atomic<bool>& rescued);
+
 // The pass of Sinkhorn's iteration between points, `Scaling::sinkhorn` of planPass. Points and potentials are
 // brought to the units of the exponent once, so that an entry is a difference, a square and a power of two
-// per coordinate and entry; four rows share the loads of the targets. With a mask, pairs of blocks without
+// per coordinate and entry; four rows are formed side by side. With a mask, pairs of blocks without
 // mass are left out:
 //
 // The mask is that of the potentials before the sweep, so it has a margin of 1e-4: a row whose sum comes out
-// below that share of its weight has lost digits and is formed in full; if a column does, the sweep is made
-// again in full, and the next ones too, twice as many after each failure. So no sum lacks more than the share
-// 1e-12.
+// below that share of its weight has lost digits and is formed in full, with the three beside it; if a column
+// does, the sweep is made again in full, and the next ones too, twice as many after each failure. So no sum
+// lacks more than the share 1e-12.
 template <class T>
 class CloudSweep {
  public:
@@ -53,7 +74,7 @@ class CloudSweep {
   Aligned<T> x_, yT_, F_, G_;
   std::vector<Aligned<T>> rows_;  // four, per worker
   std::unique_ptr<SpanMask> mask_;
-  std::vector<double> again_;  // entries formed in full after all, per chunk
+  std::vector<LeftOut> leftOut_;  // per chunk
   double formed_ = 0, left_ = 0;
   int pause_ = 0, longest_ = 1;
 };

@@ -10,7 +10,8 @@ namespace {
 
 // From this dimension on a blocked GEMM beats the coordinate loop.
 constexpr size_t kGemmDimension = 12;
-constexpr size_t kGemmBlockBytes = size_t{1} << 19;
+constexpr size_t kGemmBlockBytes = size_t{1}
+                                   << 22;  // of fewer rows, packing the targets would be all it does
 constexpr size_t kGemmBlockRows = 64;
 
 double at(const double* p64, const float* p32, size_t i) { return p64 != nullptr ? p64[i] : p32[i]; }

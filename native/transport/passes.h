@@ -22,6 +22,8 @@ enum class Scaling {
   normal,    // r_i / a_i: with weights v the column sums are P^T diag(1/a) P v
 };
 
+class Penalty;
+
 struct PlanPass {
   double epsilon = 1;
   const double* f = nullptr;
@@ -30,6 +32,7 @@ struct PlanPass {
   const double* a = nullptr;          // sinkhorn, capped, normal
   const double* logWeight = nullptr;  // n, relaxed
   double damping = 1;                 // relaxed
+  const Penalty* penalty = nullptr;   // relaxed: says where f goes, in place of the two above
   double* scale = nullptr;            // n: read when given, written otherwise (may be null when none)
   double* shift =
       nullptr;  // n, sinkhorn, relaxed: what was added to f_i before scaling; f itself is not touched
@@ -137,9 +140,9 @@ void kernelSweep(Team& team, std::vector<Aligned<T>>& columns, KernelSweep<T>& s
 template <class T>
 double streamRead(Team& team, const T* data, size_t n, size_t m, int repetitions);
 
-// Nanoseconds of exp2 and a fused multiplication and addition, per entry and thread, over numbers in the
-// first-level cache: no sweep over points can be faster.
+// Nanoseconds of exp2 and 1 + products fused multiplications and additions, per entry and thread, over
+// numbers in the first-level cache: no sweep over points of `products` coordinates can be faster.
 template <class T>
-double exponentialLimit(Team& team, int repetitions);
+double exponentialLimit(Team& team, int repetitions, size_t products);
 
 }  // namespace extrema::transport

@@ -3,6 +3,7 @@
 
 #include "simd/dispatch.h"
 #include "transport/chunk.h"
+#include "transport/penalty.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "transport/plan-pass.cc"
@@ -25,6 +26,18 @@ HWY_INLINE void StoreRow(const PlanPass& pass, size_t i, const T* HWY_RESTRICT p
   for (size_t j = 0; j < m; j++) out[j] = static_cast<float>(p[j]);
 }
 
+HWY_INLINE bool LeftOut(const PlanPass& pass, size_t i) {
+  if (pass.penalty != nullptr) return pass.penalty->leftOut(i);
+  return pass.logWeight[i] == -std::numeric_limits<double>::infinity();
+}
+
+// Where a relaxed marginal moves f to, given the sum of the row at f.
+HWY_INLINE double Relaxed(const PlanPass& pass, size_t i, double f, double sum) {
+  const double logSum = std::log(sum);
+  if (pass.penalty != nullptr) return pass.penalty->update(i, f - pass.epsilon * logSum);
+  return pass.damping * (pass.epsilon * (pass.logWeight[i] - logSum) + f);
+}
+
 template <class T>
 HWY_INLINE void PlanChunk(const Chunk<T>& chunk, const PlanPass& pass, std::atomic<bool>& rescued) {
   const size_t m = chunk.geometry->m;
@@ -37,7 +50,7 @@ HWY_INLINE void PlanChunk(const Chunk<T>& chunk, const PlanPass& pass, std::atom
     double f = pass.f[i];
     double r = ExponentialRow<T>(cost, static_cast<T>(f), chunk.g, inverse, m, chunk.weight, p);
     double scale = 1;
-    if (pass.scaling == Scaling::relaxed && pass.logWeight[i] == -std::numeric_limits<double>::infinity()) {
+    if (pass.scaling == Scaling::relaxed && LeftOut(pass, i)) {
       pass.shift[i] = 0;
       scale = 0;
     } else if (pass.scaling == Scaling::sinkhorn || pass.scaling == Scaling::relaxed) {
@@ -52,7 +65,7 @@ HWY_INLINE void PlanChunk(const Chunk<T>& chunk, const PlanPass& pass, std::atom
       if (pass.scaling == Scaling::sinkhorn) {
         scale = pass.a[i] / r;
       } else {
-        const double move = pass.damping * (pass.epsilon * (pass.logWeight[i] - std::log(r)) + f) - f;
+        const double move = Relaxed(pass, i, f, r) - f;
         if (std::fabs(move) <= kFarthest * pass.epsilon) {
           scale = std::exp(move / pass.epsilon);
         } else {  // its scale might not be a number: the row is formed where it goes

@@ -13,6 +13,9 @@ namespace extrema::transport {
 
 enum class Metric : int { dense = 0, sqeuclidean = 1, euclidean = 2, cosine = 3, cityblock = 4 };
 
+// What a marginal that is not met costs: rho KL(P1 | a), rho |P1 - a|_1 or (rho / 2) |P1 - a|².
+enum class Divergence : int { kl = 0, tv = 1, l2 = 2 };
+
 // min <C,P> + epsilon sum P (log P - 1)  over P >= 0 with row sums a and column sums b, all of them positive.
 // C is a row-major matrix, or a distance between points x (n × d) and y (m × d).
 struct Problem {
@@ -26,7 +29,9 @@ struct Problem {
   const double* a = nullptr;
   const double* b = nullptr;
   double epsilon = 0;
-  // Relaxed marginals: penaltyA KL(P1 | a) instead of P1 = a, and the same for b. Infinity: as above.
+  // Relaxed marginals: penaltyA KL(P1 | a), or another divergence, instead of P1 = a, and the same for b.
+  // Infinity: as above.
+  Divergence divergence = Divergence::kl;
   double penaltyA = std::numeric_limits<double>::infinity();
   double penaltyB = std::numeric_limits<double>::infinity();
   bool productReference = false;  // with them: the entropic term is epsilon KL(P | a b^T)

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "transport/continuation.h"
+#include "transport/kept-entries.h"
 #include "transport/newton.h"
 #include "transport/relaxed-sweep.h"
 #include "transport/schur.h"
@@ -15,26 +17,17 @@ namespace extrema::transport {
 
 namespace {
 
-constexpr double kStartDivisor = 20;      // the first epsilon is the range of the costs over this
-constexpr double kStageFactor = 2;        // about what epsilon is divided by from stage to stage
 constexpr double kStageTolerance = 1e-2;  // of all stages but the last
 constexpr int kStageIterations = 30;      // at most, of all stages but the last
 constexpr int kEntrySweeps = 3;
 constexpr int kFallbackSweeps = 5;
 constexpr int kDenseSweeps = 2;
-constexpr double kWarmError = 0.2;  // at most, of a warm start in the stage that begins with it
-constexpr double kLargestTheta = 0.1, kLeastTheta = 1e-12;
-constexpr double kKeptFraction = 0.1;          // more kept entries than this make a sparse matrix no cheaper,
-constexpr size_t kKeptPerLine = 64;            // unless they are few;
-constexpr size_t kMostKept = size_t{1} << 26;  // and that is as much as memory should take
+constexpr double kWarmError = 0.2;    // at most, of a warm start in the stage that begins with it
 constexpr double kMostBlocks = 10;    // of Sinkhorn iterations to wait for: Newton takes about as long
 constexpr double kInexactness = 0.1;  // of the Newton direction, at most
 constexpr size_t kMostConjugateGradients = 2000;
 constexpr int kMostShifts = 6;
-constexpr double kLeastShare = 1e-20;  // of the mass, in the threshold of a row or column
 constexpr double kLeastStep = 1.0 / 32, kLeastShiftedStep = 1.0 / 8;
-// Costs further above the least than this many epsilon count as forbidden when the continuation is laid out.
-constexpr double kWidestRange = 1e9;
 
 class Adaptive {
  public:
@@ -49,30 +42,25 @@ class Adaptive {
         dual_(context, report),
         sweep_(n_, m_),
         relaxedSweep_(dual_.marginals.relaxed() ? n_ : 0, dual_.marginals.relaxed() ? m_ : 0),
+        continuation_(context),
+        kept_(n_, m_),
         sparse_(context.team, n_, m_),
         dense_(context, report),
         schur_(n_, m_),
         diagonalA_(n_),
         diagonalB_(m_),
-        rowLog_(n_),
-        columnLog_(m_),
         logA_(n_),
         logB_(m_),
         beforeF_(n_),
         beforeG_(m_) {
-    range_ = std::min(context.range.most - context.range.least, kWidestRange * problem_.epsilon);
     for (size_t i = 0; i < n_; i++) logA_[i] = std::log(problem_.a[i]);
     for (size_t j = 0; j < m_; j++) logB_[j] = std::log(problem_.b[j]);
   }
 
   void run(double tolerance, double* f, double* g) {
     if (progress_.over()) return;
-    const double first = std::max(range_ / kStartDivisor, problem_.epsilon);
-    stages_ = static_cast<int>(std::round(std::log(first / problem_.epsilon) / std::log(kStageFactor)));
-    if (first > problem_.epsilon) stages_ = std::max(stages_, 1);
-    ratio_ = stages_ == 0 ? 1 : std::pow(problem_.epsilon / first, 1.0 / stages_);
     for (int k = start(f, g);; k++) {
-      const bool last = k == stages_;
+      const bool last = k == continuation_.last;
       if (last) progress_.watch(dual_.point);
       solveStage(last ? tolerance : kStageTolerance, last);
       if (progress_.over() || last) break;
@@ -87,10 +75,6 @@ class Adaptive {
   }
 
  private:
-  double epsilonOf(int stage) const {
-    return stage == stages_ ? problem_.epsilon : problem_.epsilon * std::pow(ratio_, stage - stages_);
-  }
-
   // Returns the first stage. A warm start skips those that are coarser than its error calls for.
   int start(const double* f, const double* g) {
     DualPoint& point = dual_.point;
@@ -100,12 +84,12 @@ class Adaptive {
       std::copy_n(g, m_, point.g.data());
       if (dual_.marginals.relaxed()) center();
       dual_.evaluate(point);
-      int first = stages_;
-      for (int k = stages_; k >= 0 && !(point.error <= kWarmError); k -= 2) {
+      int first = continuation_.last;
+      for (int k = continuation_.last; k >= 0 && !(point.error <= kWarmError); k -= 2) {
         if (context_.monitor.cancelled()) return k;
         std::copy_n(f, n_, point.f.data());
         std::copy_n(g, m_, point.g.data());
-        setEpsilon(epsilonOf(k));
+        setEpsilon(continuation_.epsilonOf(k));
         if (dual_.marginals.relaxed()) center();
         sweep(1);
         dual_.evaluate(point);
@@ -115,7 +99,7 @@ class Adaptive {
       point.f.clear();
       point.g.clear();
     }
-    setEpsilon(epsilonOf(0));
+    setEpsilon(continuation_.epsilonOf(0));
     sinkhorn(kEntrySweeps, kStageTolerance);
     return 0;
   }
@@ -129,7 +113,7 @@ class Adaptive {
   // are extrapolated along the line through the last two stages.
   void enterStage(int k) {
     DualPoint& point = dual_.point;
-    const double from = dual_.epsilon, to = epsilonOf(k);
+    const double from = dual_.epsilon, to = continuation_.epsilonOf(k);
     const double t = beforeEpsilon_ > 0 ? (from - to) / (beforeEpsilon_ - from) : 0;
     const auto move = [&](size_t count, const Aligned<double>& logWeight, Aligned<double>& before,
                           Aligned<double>& potential) {
@@ -162,7 +146,7 @@ class Adaptive {
   }
 
   void solveStage(double target, bool last) {
-    leastTheta_ = kLeastTheta;
+    kept_.reset();
     useDense_ = false;
     dual_.store = nullptr;
     for (int iteration = 0; last || iteration < kStageIterations; iteration++) {
@@ -175,7 +159,7 @@ class Adaptive {
   void iterate(double target) {
     const double error = dual_.point.error;
     dual_.differentiate();
-    if (!useDense_ && !sparsify()) {
+    if (!useDense_ && !kept_.select(context_, dual_.point, dual_.epsilon)) {
       // Plans this smooth are what Sinkhorn is good at; if it is not, Newton with the whole plan.
       sinkhorn(kDenseSweeps, 0);
       const double now = dual_.point.error;
@@ -190,40 +174,12 @@ class Adaptive {
     }
   }
 
-  // S: entries with P_ij >= theta min(rowSum_i / m, columnSum_j / n), so that no row and no column loses more
-  // than its theta-th part. False if that is too many even for the largest theta. Compares exponents: no pass
-  // over the plan.
-  bool sparsify() {
-    const DualPoint& point = dual_.point;
-    // Sums may vanish: such rows have nothing worth keeping.
-    const double least = kLeastShare * point.mass;
-    for (size_t i = 0; i < n_; i++)
-      rowLog_[i] = std::log(std::max(point.rowSum[i], least) / static_cast<double>(m_));
-    for (size_t j = 0; j < m_; j++)
-      columnLog_[j] = std::log(std::max(point.columnSum[j], least) / static_cast<double>(n_));
-    ThresholdPass pass;
-    pass.epsilon = dual_.epsilon;
-    pass.f = point.f.data();
-    pass.g = point.g.data();
-    pass.rowLog = rowLog_.data();
-    pass.columnLog = columnLog_.data();
-    const double some = kKeptFraction * static_cast<double>(n_) * static_cast<double>(m_);
-    pass.most = std::min(std::max(static_cast<size_t>(some), kKeptPerLine * (n_ + m_)), kMostKept);
-    for (double theta = std::min(kLargestTheta, std::max(point.error, leastTheta_));; theta *= 100) {
-      theta = std::min(theta, kLargestTheta);
-      pass.logTheta = std::log(theta);
-      thresholdPass(context_.team, context_.geometry, context_.workspace, pass, kept_);
-      if (!pass.overflow || theta == kLargestTheta || context_.monitor.cancelled()) return !pass.overflow;
-      leastTheta_ = std::min(100 * theta, kLargestTheta);
-    }
-  }
-
   // The Newton direction, shifted if the line search calls for it, and a step along it.
   bool newton(double target) {
     const double error = dual_.point.error;
     const double inexactness = std::min(kInexactness, std::max(error, 1e-3 * target / error));
     // In units of the Hessian times epsilon.
-    const double firstShift = 0.1 * dual_.gradientNorm * std::min(1.0, dual_.epsilon / range_);
+    const double firstShift = 0.1 * dual_.gradientNorm * std::min(1.0, dual_.epsilon / continuation_.range);
     const DualPoint& point = dual_.point;
     const double bendA = dual_.marginals.a.curvature(), bendB = dual_.marginals.b.curvature();
     double shift = 1e-14 * point.mass / static_cast<double>(std::max(n_, m_));
@@ -237,7 +193,7 @@ class Adaptive {
       if (context_.monitor.cancelled()) return false;
       if (dual_.setSlope()) {
         const double least = attempt == kMostShifts ? kLeastStep : kLeastShiftedStep;
-        const double alpha = useDense_ ? 1 : dual_.allowedStep(kept_, least);
+        const double alpha = useDense_ ? 1 : dual_.allowedStep(kept_.entries, least);
         if (alpha > 0 && dual_.search(alpha, least) > 0) return true;
         if (context_.monitor.cancelled() || dual_.atRoundoff()) return false;
         if (dual_.store != nullptr && alpha > 0) dual_.evaluate(dual_.point);  // it holds a trial's plan
@@ -253,7 +209,7 @@ class Adaptive {
                    system);
       return dense_;
     }
-    sparse_.reset(kept_, system);
+    sparse_.reset(kept_.entries, system);
     return sparse_;
   }
 
@@ -300,14 +256,14 @@ class Adaptive {
   Dual dual_;
   LogSweep<double> sweep_;
   RelaxedSweep relaxedSweep_;
-  Sparse kept_;
+  Continuation continuation_;
+  KeptEntries kept_;
   SparseOperator sparse_;
   DenseOperator dense_;
   SchurSolver schur_;
   Aligned<double> stored_;
-  Aligned<double> diagonalA_, diagonalB_, rowLog_, columnLog_, logA_, logB_, beforeF_, beforeG_;
-  double sweepError_ = 0, range_, ratio_ = 1, beforeEpsilon_ = 0, leastTheta_ = 0;
-  int stages_ = 0;
+  Aligned<double> diagonalA_, diagonalB_, logA_, logB_, beforeF_, beforeG_;
+  double sweepError_ = 0, beforeEpsilon_ = 0;
   bool useDense_ = false;
 };
 

@@ -199,6 +199,10 @@ class Measure {
 void unbalanced(const Problem& problem, const Options& options, double* f, double* g, double* rowSum,
                 double* columnSum, UnbalancedReport& report, History& history, Monitor& monitor) {
   Context context(problem, options.threads, monitor);
+  if (problem.relaxed() && problem.divergence != Divergence::kl) {
+    penalised(context, options, f, g, rowSum, columnSum, report, history);
+    return;
+  }
   Marginals marginals(problem);
   if (problem.relaxed() && context.range.forbids) {
     marginals.leaveOutIsolated(context.team, context.geometry, context.workspace);

@@ -12,10 +12,14 @@ struct UnbalancedReport : Report {
 };
 
 // min <C,P> + epsilon sum P (log P - 1) + penaltyA KL(P1 | a) + penaltyB KL(P^T 1 | b) over P >= 0, with
-// epsilon KL(P | a b^T) in place of the entropic term where the problem says so. f (n) and g (m) hold the
-// start and receive the result, as P = exp((f ⊕ g - C) / epsilon); rowSum (n) and columnSum (m) receive P1
-// and P^T 1.
+// another divergence in place of KL, and epsilon KL(P | a b^T) in place of the entropic term where the
+// problem says so. f (n) and g (m) hold the start and receive the result, as P = exp((f ⊕ g - C) / epsilon);
+// rowSum (n) and columnSum (m) receive P1 and P^T 1.
 void unbalanced(const Problem& problem, const Options& options, double* f, double* g, double* rowSum,
                 double* columnSum, UnbalancedReport& report, History& history, Monitor& monitor);
+
+// The same for the divergences other than KL.
+void penalised(Context& context, const Options& options, double* f, double* g, double* rowSum,
+               double* columnSum, UnbalancedReport& report, History& history);
 
 }  // namespace extrema::transport

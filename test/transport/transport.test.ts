@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { kernels } from '../../lib/backend/index.js'
+import { reportField } from '../../lib/backend/kernels.js'
 import { exactField } from '../../lib/backend/transport-exact.js'
 import {
   type ExactSolution,
@@ -219,6 +220,30 @@ describe('transport: transport', () => {
       expect(distanceL1(result.apply(new Float64Array(8).fill(1)), rowSums(plan, 9, 8))).to.be.below(1e-14)
     })
 
+    it('histograms on one support: by crossover where their difference is smooth', () => {
+      const side = 20
+      const n = side * side
+      const grid = Array.from({ length: n }, (_, i) => [i % side, Math.floor(i / side)])
+      const bump = (x: number, y: number) =>
+        normalized(Float64Array.from(grid, ([i, j]) => 0.01 + Math.exp(-((i - x) ** 2 + (j - y) ** 2) / 18)))
+      const next = random(70)
+      const noise = () => normalized(Float64Array.from({ length: n }, () => 0.01 + next()))
+      const table = Float64Array.from({ length: n * n }, (_, k) => {
+        const [p, q] = [grid[Math.floor(k / n)], grid[k % n]]
+        return (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2
+      })
+      const first = (cost: object, a: Float64Array, b?: Float64Array) =>
+        transportSync({ cost, a, b } as never, { backend }).attempts[0].method
+      const matrix = { data: table, shape: [n, n] }
+      expect(first(matrix, bump(5, 6), bump(13, 12))).to.equal('crossover')
+      expect(first(pointCloud(grid, grid), bump(5, 6), bump(13, 12))).to.equal('crossover')
+      expect(first(matrix, bump(5, 6))).to.equal('crossover')
+      expect(first(matrix, noise(), noise())).to.equal('emd')
+      // Costs that are not zero between a node and itself tell nothing about neighbours.
+      const shifted = { data: table.map((c) => c + 1), shape: [n, n] }
+      expect(first(shifted, bump(5, 6), bump(13, 12))).to.equal('emd')
+    })
+
     it('goes on with another method where one stalls, and says so', async () => {
       // No method can reach an error of 0.
       const dense = randomDense(12, 12, 8)
@@ -249,6 +274,27 @@ describe('transport: transport', () => {
       }
       const limited = solve(line, { epsilon: 1.2e-3, maxIterations: 400 })
       expect(limited.attempts.map(({ iterations }) => iterations)).to.deep.equal([Math.min(400, plain.iterations)])
+
+      // Should Newton's method stall, Sinkhorn's iteration goes on.
+      const newton = kernels(backend).transport.sinkhornNewtonSparse
+      const runNewton = newton.runSync
+      newton.runSync = (job, control) => {
+        runNewton(job, control)
+        job.report[reportField.status] = 3
+        job.report[reportField.marginalError] = 1e-3
+      }
+      try {
+        const back = solve(line, { epsilon: 1.2e-3 })
+        expect(back.attempts.map(({ method, status }) => `${method} ${status}`)).to.deep.equal([
+          'sinkhorn iteration-limit',
+          'sinkhornNewtonSparse stalled',
+          'sinkhorn converged',
+        ])
+        expect(back.method).to.equal('sinkhorn')
+        expect(largestDifference(back.plan().data, expected.plan().data)).to.be.below(1e-7)
+      } finally {
+        newton.runSync = runNewton
+      }
 
       const { emd } = kernels(backend).transport
       const { runSync } = emd

@@ -1,5 +1,5 @@
 import type { CostData } from '../kernels.js'
-import type { RelaxedKernels, RelaxedSettings } from '../transport-relaxed.js'
+import { divergences, type RelaxedKernels, type RelaxedSettings } from '../transport-relaxed.js'
 import { costNumbers } from './cost.js'
 import { type Exports, nativeKernel, type Runtime } from './runtime.js'
 
@@ -20,9 +20,9 @@ function parameters(cost: CostData, settings: RelaxedSettings, ...own: number[])
 export function nativeRelaxedTransport(runtime: Runtime, room: Exports): RelaxedKernels {
   return {
     unbalanced: nativeKernel(runtime, room.unbalanced, ({ problem, settings, ...job }) => {
-      const { penaltyA, penaltyB, productReference } = problem.relaxation
+      const { penaltyA, penaltyB, productReference, divergence } = problem.relaxation
       return [
-        parameters(problem, settings, penaltyA, penaltyB, productReference ? 1 : 0),
+        parameters(problem, settings, penaltyA, penaltyB, productReference ? 1 : 0, divergences.indexOf(divergence)),
         problem.x,
         problem.y,
         problem.a,

@@ -24,6 +24,8 @@ export class CloudSweep {
   private left = 0
   private pause = 0
   private longest = 1
+  /** The factors u_i of the rows that left something out, else 0. */
+  private readonly lossy: Float64Array
 
   constructor(
     private readonly cost: PointCloudRows,
@@ -31,6 +33,7 @@ export class CloudSweep {
     private readonly b: Float64Array,
   ) {
     this.mask = new SpanMask(cost, a, b)
+    this.lossy = new Float64Array(a.length)
   }
 
   /** Share of the entries of all passes so far that have been left out. */
@@ -47,8 +50,7 @@ export class CloudSweep {
     if (this.pause === 0) {
       yield* mask.rebuild(pass.f, pass.g, pass.epsilon, share * margin, monitor)
       if (mask.skipped > 0) {
-        const again = yield* this.masked(pass, monitor)
-        const left = Math.max(0, mask.skipped - again)
+        const left = yield* this.masked(pass, monitor)
         this.left += left
         this.formed += all - left
         passes = 1
@@ -63,13 +65,13 @@ export class CloudSweep {
     return passes + 1
   }
 
-  /** Rows left out at most u_i delta b_J / n of a column each. */
-  private sound({ scale, columnSum }: PlanPass): boolean {
-    const mean = sum(scale!) / scale!.length
+  /** Rows left out at most u_i delta b_J / n of a column each, those that were formed in full nothing. */
+  private sound({ columnSum }: PlanPass): boolean {
+    const mean = sum(this.lossy) / this.lossy.length
     return columnSum!.every((total, j) => total >= margin * mean * this.b[j])
   }
 
-  /** Returns how many entries it formed in full after all. */
+  /** Returns how many entries it left out. */
   private *masked(pass: PlanPass, monitor: Watch): Work<number> {
     const { cost, mask, a } = this
     const { f, rows: p, factors, rowSum, scale, shift } = pass
@@ -78,7 +80,7 @@ export class CloudSweep {
     const steps = STEPS_PER_UNIT / pass.epsilon
     const whole = [0, m]
     const full = [false, false, false, false]
-    let again = 0
+    let left = 0
     let work = 0
     columnSum.fill(0)
     for (let i = 0; i < n; i++) {
@@ -86,7 +88,9 @@ export class CloudSweep {
       const at = k * m
       const spans = mask.of(i)
       let total = 0
+      let formed = 0
       for (const [start, end] of segments(spans)) {
+        formed += end - start
         cost.read(i, start, end)
         total += exponentials(cost.data, cost.offset, f[i], pass.g, steps, p, at, start, end)
         work += end - start
@@ -97,7 +101,7 @@ export class CloudSweep {
       let moved = 0
       full[k] = !(total >= margin * a[i] && total > leastSum && total < mostSum)
       if (full[k]) {
-        again += m
+        formed = m
         total = yield* formRow(cost, i, f[i], pass.g, steps, p, at, monitor)
         if (!(total > leastSum && total < mostSum)) {
           const rescued = yield* rescuedPotential(cost, i, pass.g, monitor)
@@ -109,6 +113,8 @@ export class CloudSweep {
       rowSum![i] = total
       factors[k] = a[i] / total
       scale![i] = factors[k]
+      this.lossy[i] = formed < m ? factors[k] : 0
+      left += m - formed
       if (k < 3 && i + 1 < n) continue
       // Four rows are of one block.
       const together = !full.slice(0, k + 1).includes(true)
@@ -119,7 +125,7 @@ export class CloudSweep {
         if (m > segmentLength && monitor.due()) yield
       }
     }
-    return again
+    return left
   }
 }
 

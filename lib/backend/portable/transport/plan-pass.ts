@@ -1,6 +1,7 @@
 import { STEPS_PER_UNIT } from '../math.js'
 import { segmentLength, type Watch, type Work } from '../work.js'
 import type { CostRows } from './cost.js'
+import type { Penalty } from './penalty.js'
 import { addRows } from './row-blocks.js'
 import { costDot, dot, exponentials, largest, weightedCostDot } from './rows.js'
 
@@ -21,6 +22,8 @@ export class PlanPass {
   logWeight: Float64Array | null = null
   /** 'relaxed' */
   damping = 1
+  /** 'relaxed': says where f goes, in place of the two above. */
+  penalty: Penalty | null = null
   /** n: read when 'given', written otherwise (may be null when 'none'). */
   scale: Float64Array | null = null
   /** n, 'sinkhorn' and 'relaxed': what was added to f_i before scaling; f itself is not touched. */
@@ -83,7 +86,7 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
       if (monitor.due()) yield
     }
     let factor = 1
-    if (scaling === 'relaxed' && pass.logWeight![i] === Number.NEGATIVE_INFINITY) {
+    if (scaling === 'relaxed' && isLeftOut(pass, i)) {
       shift![i] = 0
       scale![i] = 0
       factor = 0
@@ -98,7 +101,7 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
         factor = a![i] / sum
       } else {
         const at0 = f[i] + moved
-        const move = pass.damping * (pass.epsilon * (pass.logWeight![i] - Math.log(sum)) + at0) - at0
+        const move = relaxedPotential(pass, i, at0, sum) - at0
         if (Math.abs(move) <= farthest * pass.epsilon) {
           factor = Math.exp(move / pass.epsilon)
         } else {
@@ -128,6 +131,21 @@ export function* planPass(cost: CostRows, pass: PlanPass, monitor: Watch): Work<
       if (m > segmentLength && monitor.due()) yield
     }
   }
+}
+
+function isLeftOut({ penalty, logWeight }: PlanPass, i: number): boolean {
+  return penalty === null ? logWeight![i] === Number.NEGATIVE_INFINITY : penalty.leftOut(i)
+}
+
+/** Where a relaxed marginal moves f to, given the sum of the row at f. */
+function relaxedPotential(
+  { penalty, logWeight, damping, epsilon }: PlanPass,
+  i: number,
+  f: number,
+  sum: number,
+): number {
+  if (penalty !== null) return penalty.update(i, f - epsilon * Math.log(sum))
+  return damping * (epsilon * (logWeight![i] - Math.log(sum)) + f)
 }
 
 /** The potential of row i that puts its largest exponent at zero: its sum can neither be lost nor overflow. */

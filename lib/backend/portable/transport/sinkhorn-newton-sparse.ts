@@ -3,12 +3,14 @@
 // replaces the fixed numbers of the paper: the Sinkhorn stage by a continuation in epsilon, the sparsity by a threshold
 // that falls with the gradient. The paper's own form is in sinkhorn-newton-paper.ts.
 
-import type { CsrParts, SolveJob } from '../../kernels.js'
+import type { SolveJob } from '../../kernels.js'
 import type { Watch, Work } from '../work.js'
 import { certify, measure } from './certificate.js'
 import { type Context, openContext, type Report, status } from './context.js'
+import { Continuation } from './continuation.js'
 import { DenseOperator } from './dense-operator.js'
 import { Dual } from './dual.js'
+import { KeptEntries } from './kept-entries.js'
 import { LogSweep } from './log-sweep.js'
 import { Progress } from './newton.js'
 import { RelaxedSweep } from './relaxed-sweep.js'
@@ -16,12 +18,7 @@ import { type NewtonSystem, type PlanOperator, SchurSolver } from './schur.js'
 import { sinkhornNewtonPaper } from './sinkhorn-newton-paper.js'
 import { SparseOperator } from './sparse-operator.js'
 import { sum } from './sums.js'
-import { ThresholdPass, thresholdPass } from './threshold-pass.js'
 
-/** The first epsilon is the range of the costs over this. */
-const startDivisor = 20
-/** About what epsilon is divided by from stage to stage. */
-const stageFactor = 2
 /** Of all stages but the last. */
 const stageTolerance = 1e-2
 /** At most, of all stages but the last. */
@@ -31,27 +28,14 @@ const fallbackSweeps = 5
 const denseSweeps = 2
 /** At most, of a warm start in the stage that begins with it. */
 const warmError = 0.2
-const largestTheta = 0.1
-const smallestTheta = 1e-12
-/** More kept entries than this make a sparse matrix no cheaper… */
-const keptFraction = 0.1
-/** …unless they are few; */
-const keptPerLine = 64
-/** and this is as much as memory should take. */
-const mostKept = 2 ** 26
 /** Of Sinkhorn iterations to wait for: Newton with the whole plan takes about as long. */
 const mostBlocks = 10
 /** Of the Newton direction, at most. */
 const mostInexactness = 0.1
 const mostConjugateGradients = 2000
 const mostShifts = 6
-/** Of the mass, in the threshold of a row or column. */
-const leastShare = 1e-20
 const leastStep = 1 / 32
 const leastShiftedStep = 1 / 8
-/** Costs further above the least than this many epsilon count as forbidden when the continuation is laid out. */
-const widestRange = 1e9
-
 class Adaptive {
   private readonly progress: Progress
   private readonly dual: Dual
@@ -66,18 +50,12 @@ class Adaptive {
   private readonly beforeF: Float64Array
   private readonly beforeG: Float64Array
   private beforeEpsilon = 0
-  private readonly range: number
-  private readonly stages: number
-  /** Of the epsilons of two stages. */
-  private readonly ratio: number
-  private kept: CsrParts | null = null
-  private leastTheta = smallestTheta
+  private readonly continuation: Continuation
+  private readonly kept = new KeptEntries()
   private useDense = false
 
   constructor(private readonly context: Context) {
-    const { problem, settings, range } = context
-    const { n, m, a, b } = problem
-    const { epsilon } = settings
+    const { n, m, a, b } = context.problem
     this.progress = new Progress(context)
     this.dual = new Dual(context)
     this.logSweep = new LogSweep(n, m)
@@ -89,20 +67,16 @@ class Adaptive {
     this.logB = b.map(Math.log)
     this.beforeF = new Float64Array(n)
     this.beforeG = new Float64Array(m)
-    this.range = Math.min(range.most - range.least, widestRange * epsilon)
-    const first = Math.max(this.range / startDivisor, epsilon)
-    const halvings = Math.round(Math.log(first / epsilon) / Math.log(stageFactor))
-    this.stages = first > epsilon ? Math.max(halvings, 1) : halvings
-    this.ratio = this.stages === 0 ? 1 : (epsilon / first) ** (1 / this.stages)
+    this.continuation = new Continuation(context)
   }
 
   *run(): Work<void> {
-    const { dual, progress, stages } = this
+    const { dual, progress, continuation } = this
     const { settings, range, cost, monitor } = this.context
     if (this.relaxedSweep !== null && range.forbids) yield* dual.marginals.leaveOutIsolated(cost, monitor)
     if (progress.over()) return
     for (let k = yield* this.start(); ; k++) {
-      const last = k === stages
+      const last = k === continuation.last
       if (last) progress.watch(dual.point)
       yield* this.solveStage(last ? settings.tolerance : stageTolerance, last)
       if (progress.over() || last) break
@@ -116,11 +90,6 @@ class Adaptive {
     progress.finish(dual.point)
   }
 
-  private epsilonOf(stage: number): number {
-    const { epsilon } = this.context.settings
-    return stage === this.stages ? epsilon : epsilon * this.ratio ** (stage - this.stages)
-  }
-
   private setEpsilon(epsilon: number): void {
     this.dual.epsilon = epsilon
     this.dual.marginals.setEpsilon(epsilon)
@@ -128,7 +97,7 @@ class Adaptive {
 
   /** Returns the first stage. A warm start skips those that are coarser than its error calls for. */
   private *start(): Work<number> {
-    const { dual, stages } = this
+    const { dual, continuation } = this
     const { f, g } = this.context
     const { point } = dual
     if (f.some(nonzero) || g.some(nonzero)) {
@@ -136,11 +105,11 @@ class Adaptive {
       point.g.set(g)
       if (dual.marginals.relaxed) this.center()
       yield* dual.evaluate(point)
-      let first = stages
-      for (let k = stages; k >= 0 && !(point.error <= warmError); k -= 2) {
+      let first = continuation.last
+      for (let k = continuation.last; k >= 0 && !(point.error <= warmError); k -= 2) {
         point.f.set(f)
         point.g.set(g)
-        this.setEpsilon(this.epsilonOf(k))
+        this.setEpsilon(continuation.epsilonOf(k))
         if (dual.marginals.relaxed) this.center()
         yield* this.sweep()
         yield* dual.evaluate(point)
@@ -150,7 +119,7 @@ class Adaptive {
       point.f.fill(0)
       point.g.fill(0)
     }
-    this.setEpsilon(this.epsilonOf(0))
+    this.setEpsilon(continuation.epsilonOf(0))
     yield* this.sinkhorn(entrySweeps, stageTolerance)
     return 0
   }
@@ -162,7 +131,7 @@ class Adaptive {
   private *enterStage(k: number): Work<void> {
     const { dual, beforeEpsilon } = this
     const from = dual.epsilon
-    const to = this.epsilonOf(k)
+    const to = this.continuation.epsilonOf(k)
     const t = beforeEpsilon > 0 ? (from - to) / (beforeEpsilon - from) : 0
     extrapolate(dual.point.f, this.logA, this.beforeF, from, to, t)
     extrapolate(dual.point.g, this.logB, this.beforeG, from, to, t)
@@ -191,7 +160,7 @@ class Adaptive {
 
   private *solveStage(target: number, last: boolean): Work<void> {
     const { dual, progress } = this
-    this.leastTheta = smallestTheta
+    this.kept.reset()
     this.useDense = false
     dual.store = null
     for (let iteration = 0; last || iteration < stageIterations; iteration++) {
@@ -205,7 +174,7 @@ class Adaptive {
     const { dual, progress } = this
     const { error } = dual.point
     dual.differentiate()
-    if (!this.useDense && !(yield* this.sparsify())) {
+    if (!this.useDense && !(yield* this.kept.select(this.context, dual.point, dual.epsilon))) {
       // Plans this smooth are what Sinkhorn is good at; if it is not, Newton with the whole plan.
       yield* this.sinkhorn(denseSweeps, 0)
       const now = dual.point.error
@@ -220,41 +189,16 @@ class Adaptive {
     }
   }
 
-  /**
-   * S: entries with P_ij >= theta min(rowSum_i / m, columnSum_j / n), so that no row and no column loses more than its
-   * theta-th part. False if that is too many even for the largest theta. Compares exponents: no pass over the plan.
-   */
-  private *sparsify(): Work<boolean> {
-    const { cost, monitor, problem } = this.context
-    const { n, m } = problem
-    const { f, g, rowSum, columnSum, error, mass } = this.dual.point
-    // Sums may vanish: such rows have nothing worth keeping.
-    const least = leastShare * mass
-    const rowLog = rowSum.map((total) => Math.log(Math.max(total, least) / m))
-    const columnLog = columnSum.map((total) => Math.log(Math.max(total, least) / n))
-    for (let theta = Math.max(error, this.leastTheta); ; theta *= 100) {
-      theta = Math.min(theta, largestTheta)
-      const pass = new ThresholdPass(this.dual.epsilon, f, g, Math.log(theta))
-      pass.rowLog = rowLog
-      pass.columnLog = columnLog
-      pass.most = Math.min(Math.max(Math.floor(keptFraction * n * m), keptPerLine * (n + m)), mostKept)
-      this.kept = yield* thresholdPass(cost, pass, monitor)
-      if (this.kept !== null) return true
-      if (theta === largestTheta) return false
-      this.leastTheta = Math.min(100 * theta, largestTheta)
-    }
-  }
-
   /** The Newton direction, shifted if the line search calls for it, and a step along it. */
   private *newton(target: number): Work<boolean> {
-    const { dual, schur, diagonalA, diagonalB, range, useDense } = this
+    const { dual, schur, diagonalA, diagonalB, continuation, useDense } = this
     const { problem, monitor } = this.context
     const { error, rowSum, columnSum, a, b, mass } = dual.point
     const bendA = dual.marginals.a.curvature
     const bendB = dual.marginals.b.curvature
     const inexactness = Math.min(mostInexactness, Math.max(error, (1e-3 * target) / error))
     // In units of the Hessian times epsilon.
-    const firstShift = 0.1 * dual.gradientNorm * Math.min(1, dual.epsilon / range)
+    const firstShift = 0.1 * dual.gradientNorm * Math.min(1, dual.epsilon / continuation.range)
     let shift = (1e-14 * mass) / Math.max(problem.n, problem.m)
     for (let attempt = 0; attempt <= mostShifts; attempt++) {
       for (let i = 0; i < diagonalA.length; i++) diagonalA[i] = rowSum[i] + bendA * a[i] + shift
@@ -264,7 +208,7 @@ class Adaptive {
       yield* schur.solve(plan, system, inexactness * error * mass, mostConjugateGradients, dual.p, dual.q, monitor)
       if (dual.setSlope()) {
         const least = attempt === mostShifts ? leastStep : leastShiftedStep
-        const alpha = useDense ? 1 : yield* dual.allowedStep(this.kept!, least)
+        const alpha = useDense ? 1 : yield* dual.allowedStep(this.kept.entries!, least)
         if (alpha > 0 && (yield* dual.search(alpha, least)) > 0) return true
         if (dual.atRoundoff()) return false
         if (dual.store !== null && alpha > 0) yield* dual.evaluate(dual.point) // it holds a trial's plan
@@ -277,7 +221,7 @@ class Adaptive {
   private *planOf(system: NewtonSystem): Work<PlanOperator> {
     const { context, dual } = this
     if (this.useDense) return new DenseOperator(context, dual, system)
-    return yield* SparseOperator.of(this.kept!, context.problem.n, context.problem.m, system, context.monitor)
+    return yield* SparseOperator.of(this.kept.entries!, context.problem.n, context.problem.m, system, context.monitor)
   }
 
   private *switchToDense(): Work<void> {

@@ -3,11 +3,12 @@
 // Newton steps of sinkhornNewtonSparse on the same dual.
 
 import { ExtremaError } from '../../../core/errors.js'
-import { type UnbalancedJob, unbalancedField } from '../../transport-relaxed.js'
+import { isRelaxed, type UnbalancedJob, unbalancedField } from '../../transport-relaxed.js'
 import type { Watch, Work } from '../work.js'
 import { certify } from './certificate.js'
 import { type Context, openContext, status } from './context.js'
 import { type Marginal, Marginals } from './marginals.js'
+import { penalised } from './penalised.js'
 import { PlanPass, planPass } from './plan-pass.js'
 import { RelaxedSweep } from './relaxed-sweep.js'
 import { sinkhornNewtonAdaptive } from './sinkhorn-newton-sparse.js'
@@ -176,7 +177,7 @@ class Measure {
   private unregularisedDual(f: Float64Array, g: Float64Array): number {
     const { problem, settings } = this.context
     const { penaltyA, penaltyB } = problem.relaxation!
-    const relaxation = { penaltyA, penaltyB, productReference: false }
+    const relaxation = { divergence: 'kl' as const, penaltyA, penaltyB, productReference: false }
     const plain = new Marginals({ ...problem, relaxation }, settings.epsilon)
     for (let i = 0; i < f.length; i++) if (this.marginals.a.leftOut(i)) plain.a.leaveOut(i)
     for (let j = 0; j < g.length; j++) if (this.marginals.b.leftOut(j)) plain.b.leaveOut(j)
@@ -189,6 +190,10 @@ export function* unbalanced(job: UnbalancedJob, monitor: Watch): Work<void> {
   const { problem, f, g, rowSum, columnSum } = job
   const settings = { ...job.settings, float32: false, paper: false, sinkhornIterations: 0, sparsity: 0 }
   const context = yield* openContext({ problem, settings, f, g, history: job.history }, monitor)
+  if (isRelaxed(problem) && problem.relaxation.divergence !== 'kl') {
+    yield* penalised(context, job)
+    return
+  }
   const { cost, range, report } = context
   const { epsilon, tolerance } = settings
   const marginals = new Marginals(problem, epsilon)

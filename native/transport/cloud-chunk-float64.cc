@@ -1,0 +1,35 @@
+#include <atomic>
+#include <cmath>
+
+#include "simd/dispatch.h"
+#include "transport/cloud-sweep.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "transport/cloud-chunk-float64.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "transport/cloud-chunk-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace extrema::transport {
+namespace HWY_NAMESPACE {
+
+LeftOut CloudChunk64(const CloudChunk<double>& chunk, const PlanPass& pass, std::atomic<bool>& rescued) {
+  return SweepChunk(chunk, pass, rescued);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace extrema::transport
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace extrema::transport {
+
+EXTREMA_EXPORT(CloudChunk64);
+
+LeftOut sweepChunk(const CloudChunk<double>& chunk, const PlanPass& pass, std::atomic<bool>& rescued) {
+  return EXTREMA_DISPATCH(CloudChunk64)(chunk, pass, rescued);
+}
+
+}  // namespace extrema::transport
+#endif
