@@ -2,7 +2,8 @@ import { mfacOptimizer } from '../../lib/curvature/index.js'
 import { adam, sgd } from '../../lib/descent/index.js'
 import type { Optimizer } from '../../lib/tensor/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
-import { accuracy, initial, readDigits, train } from '../lib/perceptron.js'
+import { standardizedDigits } from '../lib/digits.js'
+import { accuracy, initial, train } from '../lib/perceptron.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast } from '../lib/target.js'
 
@@ -10,7 +11,7 @@ export const description =
   'Training a perceptron 784-40-20-10 on digits of MNIST: M-FAC against SGD with momentum and Adam, each at its best rate of four.'
 
 export async function run({ quick, threads, log }: Context): Promise<Report> {
-  const { train: training, test } = readDigits()
+  const { train: training, test } = standardizedDigits()
   const epochs = quick ? 1 : 6
   const contenders: Record<string, { rates: number[]; make: (learningRate: number) => Optimizer }> = {
     'SGD, momentum 0.9': {

@@ -1,16 +1,8 @@
 import { prune } from '../../lib/curvature/index.js'
 import { sgd } from '../../lib/descent/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
-import {
-  accuracy,
-  type Digits,
-  gradient,
-  initial,
-  type Parameters,
-  readDigits,
-  train,
-  weightCount,
-} from '../lib/perceptron.js'
+import { type StandardizedDigits, standardizedDigits } from '../lib/digits.js'
+import { accuracy, gradient, initial, type Parameters, train, weightCount } from '../lib/perceptron.js'
 import type { Cell } from '../lib/table.js'
 import { atLeast } from '../lib/target.js'
 
@@ -39,7 +31,7 @@ function withWeights(parameters: Parameters, weights: ArrayLike<number>): Parame
 }
 
 /** m gradients of 16 digits each, at other weights. */
-function gradients(parameters: Parameters, data: Digits, m: number) {
+function gradients(parameters: Parameters, data: StandardizedDigits, m: number) {
   let next = 0
   return (weights: ArrayLike<number>) => {
     const own = withWeights(parameters, weights)
@@ -60,7 +52,7 @@ function byMagnitude(weights: Float32Array, sparsity: number): Float32Array {
 }
 
 export async function run({ quick, threads, log }: Context): Promise<Report> {
-  const { train: training, test } = readDigits()
+  const { train: training, test } = standardizedDigits()
   const networks = quick ? 1 : 3
   const epochs = quick ? 4 : 20
   const levels = [0.8, 0.9, 0.95]

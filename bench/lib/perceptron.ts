@@ -10,23 +10,7 @@ import {
   valueAndGrad,
   withArena,
 } from '../../lib/tensor/index.js'
-import { digits } from './digits.js'
-
-/** Digits as networks take them. */
-export interface Digits {
-  /** Standardized as usual for MNIST, n × 784. */
-  images: Float32Array
-  labels: Int32Array
-}
-
-export function readDigits(): { train: Digits; test: Digits } {
-  const { train, test } = digits(8000, 2000, 'float32')
-  const standardized = ({ x, y }: typeof train): Digits => ({
-    images: Float32Array.from(x.data, (value) => (value - 0.1307) / 0.3081),
-    labels: y,
-  })
-  return { train: standardized(train), test: standardized(test) }
-}
+import type { StandardizedDigits } from './digits.js'
 
 const sizes = [784, 40, 20, 10]
 
@@ -58,7 +42,7 @@ const slopes = valueAndGrad((parameters: Tensor[], images: Tensor, labels: Int32
 /** The mean loss over some samples and its gradient. */
 export function gradient(
   parameters: Parameters,
-  { images, labels }: Digits,
+  { images, labels }: StandardizedDigits,
   places: ArrayLike<number>,
 ): { value: number; gradient: Parameters } {
   const x = new Float32Array(places.length * 784)
@@ -71,7 +55,7 @@ export function gradient(
 }
 
 /** Share of digits that are recognized, in percent. */
-export function accuracy(parameters: Parameters, { images, labels }: Digits): number {
+export function accuracy(parameters: Parameters, { images, labels }: StandardizedDigits): number {
   return withArena(() => {
     const y = logits(shaped(parameters), fromData(images, [labels.length, 784])).data
     let right = 0
@@ -95,7 +79,7 @@ export function initial(seed: number): Parameters {
 /** Trains in place, epoch by epoch in a new order. Returns milliseconds of a step. */
 export function train(
   parameters: Parameters,
-  data: Digits,
+  data: StandardizedDigits,
   optimizer: Optimizer,
   epochs: number,
   seed: number,
