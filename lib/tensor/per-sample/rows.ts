@@ -73,7 +73,8 @@ const product: Rule = (inputs, roles, output, params) => {
 const rowwise: Record<string, Rule | undefined> = {
   ...Object.fromEntries(unaryOps.map((name) => [name, always])),
   ...Object.fromEntries(binaryOps.map((name) => [name, aligned])),
-  ...Object.fromEntries(reduceOps.map((name) => [name, single((_in, _out, axes) => !(axes as number[]).includes(0))])),
+  // Over the leading axis they leave length 1, which is no row for each sample.
+  ...Object.fromEntries(reduceOps.map((name) => [name, always])),
   cast: always,
   // Rows are stretches of memory: of another length, but in the same order.
   reshape: always,
