@@ -53,6 +53,20 @@ describe('journal', () => {
     expect(unframe(blank, 0).records).to.deep.equal(['["one"]'])
   })
 
+  it('recovers all records before any number of zeros, and those written after them', () => {
+    for (const records of [[], ['["one"]', '["two"]']]) {
+      for (let zeros = 0; zeros < 70; zeros++) {
+        const bytes = Buffer.concat([...records.map(frame), Buffer.alloc(zeros)])
+        expect(unframe(bytes, 0).records).to.deep.equal(records)
+        const more = Buffer.concat([bytes, frame('["more"]')])
+        expect(unframe(more, 0).records).to.deep.equal([...records, '["more"]'])
+        const { consumed } = unframe(bytes, 0)
+        expect(unframe(more.subarray(consumed), consumed).records).to.deep.equal(['["more"]'])
+      }
+    }
+    expectError(() => unframe(Buffer.from('\0\0x'), 0), 'ERR_STORAGE', /at byte 2, got/)
+  })
+
   it('detects every single flipped bit', () => {
     const records = ['["a.0","ask",0,[0.25,null],"J*"]', '["a.1","tell",0,1,{"values":[3]}]', '["ü",12]']
     const bytes = joined(records)

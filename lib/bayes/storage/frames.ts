@@ -36,6 +36,11 @@ export function unframe(bytes: Buffer, offset: number): Unframed {
   const records: string[] = []
   let start = 0
   while (start < bytes.length) {
+    // Zeros were never written; see recordOf.
+    let filled = start
+    while (bytes[filled] === 0) filled++
+    if (filled === bytes.length) break
+    start = filled
     if (bytes[start] !== newline) damaged(offset + start)
     const next = bytes.indexOf(newline, start + 1)
     const end = next < 0 ? bytes.length : next
@@ -63,8 +68,8 @@ function recordOf(bytes: Buffer, from: number, to: number, place: number): strin
   const begin = from + headLength
   if (word(bytes, from + 16) !== crc32c(bytes, from, from + 16) || bytes[begin - 1] !== space) damaged(place)
   if (end - begin < length) return undefined
-  if (to - begin !== length || crc32c(bytes, begin, to) !== crc) damaged(place)
-  return bytes.toString('utf8', begin, to)
+  if (end - begin !== length || crc32c(bytes, begin, end) !== crc) damaged(place)
+  return bytes.toString('utf8', begin, end)
 }
 
 /** Eight hexadecimal digits as a number; -1 if they are none. */
