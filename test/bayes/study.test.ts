@@ -10,6 +10,7 @@ import {
   searchSpace,
   sobolSampler,
 } from '../../lib/bayes/index.js'
+import { memory } from '../../lib/bayes/storage/memory.js'
 import { generator, sobol } from '../../lib/random/index.js'
 import { expectError, expectRejection, rejection } from '../helpers/errors.js'
 
@@ -225,6 +226,57 @@ describe('study, ask and tell', () => {
     await expectRejection(createStudy(undefined as never), 'ERR_OPTION', /^options/)
   })
 
+  it('writes each of many calls at once a single time', async () => {
+    const storage = memory()
+    const events: string[] = []
+    const counting = {
+      ...storage,
+      append: (record: string) => {
+        events.push(JSON.parse(record)[1])
+        return storage.append(record)
+      },
+    }
+    const study = await createStudy({ space, storage: counting })
+    const numbers = await Promise.all(Array.from({ length: 50 }, (_, k) => study.enqueue({ x: k / 50, k: 1 })))
+    expect(events.filter((event) => event === 'enqueue')).to.have.length(50)
+    expect(numbers.map((number) => study.trials[number].params.x)).to.deep.equal(numbers.map((_, k) => k / 50))
+    expect(new Set(numbers).size).to.equal(50)
+  })
+
+  it('acknowledges nothing after its storage failed to sync', async () => {
+    const full = new Error('disk full')
+    let broken = false
+    const flush = async () => {
+      if (!broken) return
+      broken = false // a later sync succeeds, though what came before is lost
+      throw full
+    }
+    const study = await createStudy({ space, storage: { ...memory(), flush } })
+    const trial = await study.ask()
+    broken = true
+    const told = await Promise.all([rejection(study.tell(trial, 1)), rejection(study.tell(trial, 1))])
+    expect(told).to.deep.equal([full, full])
+    expect(await rejection(study.tell(trial, 1))).to.equal(full)
+    expect(await rejection(study.ask())).to.equal(full)
+  })
+
+  it('gives what there is when it is asked for more, and releases what it could not give', async () => {
+    const finite = await createStudy({ space: { a: integer(0, 3) } })
+    expect(await finite.ask(6)).to.have.length(4)
+    await expectRejection(finite.ask(2), 'ERR_EXHAUSTED', /got none among 4/)
+    const broken = new Error('no idea')
+    const sampler: Sampler = {
+      name: 'mine',
+      ask(history, searched) {
+        if (history.trials.length === 2) throw broken
+        return { params: searched.decode([0.5, 0.5]) }
+      },
+    }
+    const study = await createStudy({ space, sampler, duplicates: true })
+    expect(await rejection(study.ask(3))).to.equal(broken)
+    expect(study.trials.map(({ state }) => state)).to.deep.equal(['waiting', 'waiting'])
+  })
+
   it('is of no use after close()', async () => {
     const study = await createStudy({ space })
     await study.close()
@@ -297,6 +349,23 @@ describe('study.optimize', () => {
       'ERR_ORACLE',
       /3 failures; the last: x is undefined/,
     )
+  })
+
+  it('goes on when a trial was ended elsewhere, and when only its own trials failed', async () => {
+    const study = await createStudy({ space })
+    const solution = await study.optimize(
+      async (_, { number }) => {
+        if (number === 1) await study.tell(number, 5)
+        return number
+      },
+      { trials: 3 },
+    )
+    expect(solution.iterations).to.equal(2)
+    expect(study.trials.map(({ values }) => values?.[0])).to.deep.equal([0, 5, 2])
+    const failing = () => {
+      throw new Error('exploded')
+    }
+    expect(await study.optimize(failing, { trials: 2 })).to.deep.include({ iterations: 2, failed: 2 })
   })
 
   it('stops at the time limit and gives back what is under way', async () => {

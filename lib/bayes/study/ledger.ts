@@ -35,14 +35,18 @@ export class Ledger<S extends ParameterMap> {
     return this.#inTurn(() => this.#pull())
   }
 
-  /** Resolves to whether the event counts, when it and all before it are durable; false if it is void. */
-  async commit(event: StudyEvent): Promise<boolean> {
+  /**
+   * Resolves to whether the event counts, when it and all before it are durable; false if it is void. A function is called
+   * when it is the event's turn.
+   */
+  async commit(event: StudyEvent | (() => StudyEvent)): Promise<boolean> {
     const applied = await this.#inTurn(async () => {
-      if (!this.#known && event[0] !== 'study') {
+      const made = typeof event === 'function' ? event() : event
+      if (!this.#known && made[0] !== 'study') {
         this.#known = true
         await this.#append(['worker', thisProcess()])
       }
-      const ticket = await this.#append(event)
+      const ticket = await this.#append(made)
       await this.#pull()
       const result = this.#applied.get(ticket)
       this.#applied.delete(ticket)
@@ -54,8 +58,20 @@ export class Ledger<S extends ParameterMap> {
       }
       return result
     })
-    await this.#storage.flush()
+    await this.flush()
     return applied
+  }
+
+  /** Resolves when all that was read back is durable. Once that failed, a later success says nothing of what came before. */
+  async flush(): Promise<void> {
+    if (this.#failure === undefined) {
+      try {
+        await this.#storage.flush()
+      } catch (error) {
+        this.#failure ??= error
+      }
+    }
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   async close(): Promise<void> {

@@ -71,7 +71,7 @@ export async function optimize<S extends ParameterMap>(
   }
   if (run.stopped && run.reason !== timeIsUp) throw run.reason
   const { evaluated, failed, pruned, lastError, lastFailure } = run
-  if (evaluated > 0 && failed === evaluated) {
+  if (evaluated > 0 && failed === evaluated && !study.trials.some(({ state }) => state === 'complete')) {
     throw new ExtremaError(
       'ERR_ORACLE',
       `objective: expected a value of some trial, got ${failed} failures; the last: ${lastFailure}`,
@@ -174,15 +174,7 @@ class Run<S extends ParameterMap> {
     const trial = asked.withSignal(this.#controller.signal)
     const result = await Promise.race([this.#call(trial), this.#end])
     if (result === ended) return await this.#study.release(trial)
-    try {
-      await this.#study.tell(trial, result)
-    } catch (error) {
-      const { code } = error as { code?: string }
-      // The objective gave what is no result.
-      if (code !== 'ERR_OPTION' && code !== 'ERR_SHAPE' && code !== 'ERR_NOT_FINITE') throw error
-      this.lastError = error as Error
-      await this.#study.tell(trial, { failed: (error as Error).message })
-    }
+    if (!(await this.#tell(trial, result))) return
     const { record } = trial
     this.evaluated++
     if (record.state === 'failed') {
@@ -191,6 +183,21 @@ class Run<S extends ParameterMap> {
     }
     if (record.state === 'pruned') this.pruned++
     this.#onTrial?.(record)
+  }
+
+  /** False if the trial ended or was taken over elsewhere. */
+  async #tell(trial: Trial<ParamsOf<S>>, result: number | TrialResult): Promise<boolean> {
+    try {
+      await this.#study.tell(trial, result)
+      return true
+    } catch (error) {
+      const { code } = error as { code?: string }
+      if (code === 'ERR_TRIAL') return false
+      // The objective gave what is no result.
+      if (code !== 'ERR_OPTION' && code !== 'ERR_SHAPE' && code !== 'ERR_NOT_FINITE') throw error
+      this.lastError = error as Error
+      return this.#tell(trial, { failed: (error as Error).message })
+    }
   }
 
   async #call(trial: Trial<ParamsOf<S>>): Promise<number | TrialResult> {

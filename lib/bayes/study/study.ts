@@ -144,7 +144,7 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
    *   space's constraints leave nothing
    */
   ask(): Promise<Trial<ParamsOf<S>>>
-  /** The next so many of them. */
+  /** The next so many of them; fewer if a finite space has no more. */
   ask(count: number): Promise<Trial<ParamsOf<S>>[]>
   async ask(count?: number): Promise<Trial<ParamsOf<S>> | Trial<ParamsOf<S>>[]> {
     if (count === undefined) return this.#handle(await this.#askOne())
@@ -152,7 +152,15 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
       throw new ExtremaError('ERR_OPTION', `count: expected a whole number >= 1, got ${describe(count)}`)
     }
     const trials: Trial<ParamsOf<S>>[] = []
-    for (let k = 0; k < count; k++) trials.push(this.#handle(await this.#askOne()))
+    try {
+      for (let k = 0; k < count; k++) trials.push(this.#handle(await this.#askOne()))
+    } catch (error) {
+      if (trials.length === 0) throw error
+      if (!(error instanceof ExtremaError && error.code === 'ERR_EXHAUSTED')) {
+        await Promise.allSettled(trials.map((trial) => this.release(trial))) // nobody else knows of them
+        throw error
+      }
+    }
     return trials
   }
 
@@ -312,8 +320,12 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
   async #append(event: (number: number) => StudyEvent): Promise<number> {
     for (;;) {
       await this.#ledger.sync()
-      const number = this.#state.trials.length
-      if (await this.#ledger.commit(event(number))) return number
+      let number = 0
+      const next = () => {
+        number = this.#state.trials.length // in its turn: of calls at once each has a number of its own
+        return event(number)
+      }
+      if (await this.#ledger.commit(next)) return number
     }
   }
 
@@ -327,7 +339,7 @@ export class Study<S extends ParameterMap> implements History<ParamsOf<S>> {
       if (await this.#ledger.commit(['tell', number, attempt, outcome, Date.now()])) return
     }
     const same = JSON.stringify(record.outcome) === JSON.stringify(outcome)
-    if (same && record.attempt === attempt) return
+    if (same && record.attempt === attempt) return this.#ledger.flush() // what told it may still be on its way
     this.#refuse(number, attempt)
   }
 
