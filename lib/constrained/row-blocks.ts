@@ -79,9 +79,15 @@ function* gramOf(
 ): Work<{ matrix: CsrData; flops: number }> {
   const n = rows.length
   const column = (k: number, row: number) => (a.indices === null ? k - a.begin(row) : a.indices[k])
-  rows.forEach((row, i) => {
-    for (let k = a.begin(row); k < a.end(row); k++) meets[column(k, row)].push(i, a.data[k])
-  })
+  let work = 0
+  for (let i = 0; i < n; i++) {
+    for (let k = a.begin(rows[i]); k < a.end(rows[i]); k++) meets[column(k, rows[i])].push(i, a.data[k])
+    work += a.end(rows[i]) - a.begin(rows[i])
+    if (work > 8192) {
+      work = 0
+      if (clock.due()) yield
+    }
+  }
   const indptr = new Int32Array(n + 1)
   const indices: number[] = []
   const data: number[] = []
@@ -98,6 +104,11 @@ function* gramOf(
         if (isFound[others[t]] === 0) found.push(others[t])
         isFound[others[t]] = 1
         sums[others[t]] += a.data[k] * others[t + 1]
+      }
+      work += others.length
+      if (work > 8192) {
+        work = 0
+        if (clock.due()) yield
       }
     }
     found.sort((x, y) => x - y)

@@ -59,7 +59,9 @@ export class FisherInverse {
     const out = allocate(this.blocks * order * order)
     const part = { form, order, out, threads }
     for (let p = 0; p < source.pages; p++) {
-      const g = yield* source.read(p)
+      const read = yield* source.read(p)
+      // An oracle may use one piece of memory for all its pages, and earlier ones are read again below.
+      const g = form === 'rows' && p > 0 ? read.slice() : read
       const [row, end] = source.range(p)
       const rows = gradientRows(g, end - row, source.d, block)
       yield* callKernel(this.room.gram, { ...part, rows, others: null, row, column: row }, run, false)

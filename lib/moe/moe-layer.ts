@@ -123,17 +123,19 @@ export function moeLayer(options: MoeLayerOptions): MoeLayer {
   const choose = (probabilities: Tensor, { context, keep }: MoeRun): Int32Array => {
     const bias = biasOf(context, experts)
     const ours = router({ experts, k: keep === undefined ? k : Math.min(k, keep.length), step, bias: bias?.data })
-    if (keep !== undefined) {
-      const kept = checkKeep(keep, experts)
-      for (let e = 0; e < experts; e++) if (!kept.has(e)) ours.bias[e] = never
-    }
+    const kept = keep === undefined ? undefined : checkKeep(keep, experts)
+    const isKept = (e: number): boolean => kept?.has(e) ?? true
+    for (let e = 0; e < experts; e++) if (!isKept(e)) ours.bias[e] = never
     const scores = Float64Array.from(probabilities.data)
     const { choices } = ours.route({ data: scores, shape: [probabilities.shape[0], experts] })
     if (balances && context?.training && bias !== undefined) {
       const load = new Float64Array(experts)
       for (const e of choices) load[e]++
+      // Experts that are left out keep their bias, and count neither way in the mean.
+      for (let e = 0; e < experts; e++) if (!isKept(e)) load[e] = choices.length / (kept?.size ?? experts)
       ours.update(load)
-      Object.assign(context.state as object, { bias: tensor(ours.bias, { dtype: bias.dtype }) })
+      const moved = Float64Array.from(ours.bias, (value, e) => (isKept(e) ? value : bias.data[e]))
+      Object.assign(context.state as object, { bias: tensor(moved, { dtype: bias.dtype }) })
     }
     return choices
   }

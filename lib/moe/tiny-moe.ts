@@ -55,7 +55,7 @@ export interface TinyMoe extends Layer<TinyMoeParams> {
   /** The router's logits and every expert's outputs on inputs: for `prune`. */
   calibration(params: TinyMoeParams, x: Tensor): PruneLayer
   /** The experts of each input: for `cache`, `prefetch` and `simulate`. */
-  trace(params: TinyMoeParams, x: Tensor): ExpertTrace
+  trace(params: TinyMoeParams, x: Tensor, context?: LayerContext): ExpertTrace
 }
 
 const own: ReadonlySet<string> = new Set([
@@ -123,8 +123,8 @@ export function tinyMoe(options: TinyMoeOptions): TinyMoe {
         outputs: Array.from({ length: layer.experts }, (_, e) => matrix(slice(all, [e]))),
       }
     },
-    trace(params, x) {
-      const { choices } = layer.forward(params.moe, model.tokens(params, x))
+    trace(params, x, context) {
+      const { choices } = layer.forward(params.moe, model.tokens(params, x), { context: inMoe(context) })
       return { data: choices, shape: [1, x.shape[0], layer.k], experts: layer.experts }
     },
   }

@@ -20,8 +20,8 @@ export interface AttentionOptions {
 
 const names: ReadonlySet<string> = new Set(['mask', 'causal', 'scale'])
 
-/** Far below all scores, and far from the limits of float32. */
-const forbidden = -1e30
+/** Below all scores. */
+const forbidden = { float64: -Number.MAX_VALUE, float32: -(2 - 2 ** -23) * 2 ** 127 }
 
 /**
  * softmax(scale Q Kᵀ) V for queries [..., queries, width], keys [..., keys, width] and values [..., keys, any width] (A.
@@ -49,7 +49,7 @@ export function attention(queries: Tensor, keys: Tensor, values: Tensor, options
   const scores = matmul(mul(queries, scale), keys, { transposeB: true })
   const [biased, allowed] = masked(scores, options.mask, causal)
   if (allowed === undefined) return matmul(softmax(biased), values)
-  const shares = softmax(where(allowed, biased, forbidden))
+  const shares = softmax(where(allowed, biased, forbidden[queries.dtype as 'float64' | 'float32']))
   // Where all is forbidden the softmax is even.
   return matmul(mul(shares, cast(allowed, queries.dtype)), values)
 }

@@ -8,7 +8,7 @@ import { at, type LeafMemory, leavesOf, refuseSharedMemory } from './parameters.
 /**
  * The Euclidean norm of all entries together, in float64.
  *
- * @throws {ExtremaError} `ERR_NOT_FINITE` naming the first entry that is not finite
+ * @throws {ExtremaError} `ERR_NOT_FINITE` naming the first entry that is not finite; for a norm beyond float64
  */
 export function finiteNorm(name: string, leaves: readonly LeafMemory[], tree: number, when = ''): number {
   let sum = 0
@@ -31,7 +31,9 @@ export function finiteNorm(name: string, leaves: readonly LeafMemory[], tree: nu
   if (most === 0) return 0
   let scaled = 0
   for (const { data } of leaves) for (const value of data[tree]) scaled += (value / most) ** 2
-  return most * Math.sqrt(scaled)
+  const norm = most * Math.sqrt(scaled)
+  if (norm < Number.POSITIVE_INFINITY) return norm
+  throw new ExtremaError('ERR_NOT_FINITE', `${name}: expected a norm within float64, got one beyond${when}`)
 }
 
 function kernelsOf(data: FloatArray): UpdateKernels {

@@ -59,7 +59,7 @@ export function paddingOf(
   if (padding === 'same') {
     return each((axis) => {
       const total = Math.max(0, same(axis))
-      return [total >> 1, total - (total >> 1)]
+      return [Math.floor(total / 2), Math.ceil(total / 2)]
     })
   }
   if (typeof padding === 'number' && isWhole(padding, 0)) return each(() => [padding, padding])
@@ -86,6 +86,9 @@ export function windowsOver(
     const output = Math.ceil(input[axis] / stride[axis])
     return (output - 1) * stride[axis] + spans[axis] - input[axis]
   })
+  if (pairs.flat().some((width) => width >= 2 ** 31)) {
+    throw new ExtremaError('ERR_OPTION', `${name}.padding: expected less than 2^31, got ${pairs.join(' and ')}`)
+  }
   const room = input.map((length, axis) => length + pairs[axis][0] + pairs[axis][1] - spans[axis])
   if (room.some((length) => length < 0)) return undefined
   const output = room.map((length, axis) => Math.floor(length / stride[axis]) + 1)

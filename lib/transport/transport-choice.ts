@@ -85,6 +85,8 @@ const leastHistogram = 400
 /** Places where their difference is looked at, and the nodes around each. */
 const places = 24
 const neighbours = 12
+/** Numbers that may be read at once on the event loop. */
+const mostRead = 4e6
 /** Of independent differences about a third is left in the mean of a neighbourhood, of smooth ones nearly all. */
 const smooth = 0.7
 
@@ -95,6 +97,7 @@ const smooth = 0.7
 function areSmoothHistograms({ cost, problem: { a, b } }: Outline): boolean {
   if (cost === null || cost.n !== cost.m || cost.n < leastHistogram) return false
   const { n } = cost
+  if (places * n * Math.max(1, cost.d) > mostRead) return false
   const weightA = a === undefined ? () => 1 / n : (i: number) => a[i]
   const weightB = b === undefined ? () => 1 / n : (i: number) => b[i]
   if ((a ?? b)!.length !== n || (b ?? a)!.length !== n) return false

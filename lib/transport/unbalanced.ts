@@ -149,7 +149,8 @@ function price(name: string, value: unknown): number {
  * `'stalled'` when rounding keeps the residual above the tolerance.
  *
  * @throws {ExtremaError} as {@link sinkhorn}; `ERR_MASS` for unequal totals where both marginals are kept;
- * `ERR_INFEASIBLE` where a kept marginal has no allowed arc; `ERR_NOT_FINITE` where the plan's mass overflows.
+ * `ERR_INFEASIBLE` where a kept marginal has no allowed arc; `ERR_NOT_POSITIVE`
+ * for a weight of 0 with `'tv'` or `'l2'` and `reference: 'counting'`, where mass may still go; `ERR_NOT_FINITE` where the plan's mass overflows.
  *
  * Source: Chizat, Peyré, Schmitzer, Vialard 2018 (arXiv 1607.05816), section 4 for the penalties; Séjourné, Vialard, Peyré
  * 2022 (arXiv 2201.00730), H-Sinkhorn, for the translations. Bertsekas 1982, projected Newton steps, for the bounds of total
@@ -173,6 +174,21 @@ function* program(problem: TransportProblem, { common, relaxation }: Checked): P
   const kept = Math.min(relaxation.penaltyA, relaxation.penaltyB) === Number.POSITIVE_INFINITY
   const checked = checkProblem(problem, true, kept)
   const { full, reduced, n, m, rows, columns } = checked
+  if (relaxation.divergence !== 'kl' && !relaxation.productReference) {
+    // Without weights in its reference the plan may bring mass to a node that has none; the kernels leave such nodes out.
+    const sides = [
+      ['a', problem.a, relaxation.penaltyA],
+      ['b', problem.b, relaxation.penaltyB],
+    ] as const
+    for (const [name, weights, price] of sides) {
+      const at = weights === undefined || price === Number.POSITIVE_INFINITY ? -1 : Array.from(weights).indexOf(0)
+      if (at < 0) continue
+      throw new ExtremaError(
+        'ERR_NOT_POSITIVE',
+        `${name}[${at}]: expected a positive weight with penalty '${relaxation.divergence}' and reference 'counting', got 0`,
+      )
+    }
+  }
   // The kernel's potentials have the weights of P's reference measure in them.
   const logFactor = relaxation.productReference ? settings.epsilon : 0
   const job = {

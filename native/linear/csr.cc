@@ -84,8 +84,9 @@ HWY_INLINE void Alike(const int32_t* indices, const double* data, const double* 
 // The lines of the arrays that rows some way behind entries k to `end` will read: the processor's own
 // prefetching stops at the end of every page.
 HWY_INLINE void Ahead(const int32_t* indices, const double* data, int32_t k, int32_t end) {
-  for (int32_t at = k + kAhead; at < end + kAhead; at += 8) hwy::Prefetch(data + at);
-  for (int32_t at = k + kAhead; at < end + kAhead; at += 16) hwy::Prefetch(indices + at);
+  const int64_t last = int64_t{end} + kAhead;
+  for (int64_t at = int64_t{k} + kAhead; at < last; at += 8) hwy::Prefetch(data + at);
+  for (int64_t at = int64_t{k} + kAhead; at < last; at += 16) hwy::Prefetch(indices + at);
 }
 
 void Rows(const int32_t* indptr, const int32_t* indices, const double* data, size_t from, size_t to,
@@ -93,7 +94,8 @@ void Rows(const int32_t* indptr, const int32_t* indices, const double* data, siz
   size_t i = from;
   // One look at the lengths serves a group of rows: those of stencils and meshes are nearly all alike.
   for (; i + kGroup <= to; i += kGroup) {
-    const int32_t k = indptr[i], end = indptr[i + kGroup], count = indptr[i + 1] - k;
+    const int32_t k = indptr[i], end = indptr[i + kGroup];
+    const int64_t count = indptr[i + 1] - k;
     double* sums = out + i;
     if (end - k <= kGroup * kShortRow) Ahead(indices, data, k, end);
     const bool alike =

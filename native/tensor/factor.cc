@@ -123,7 +123,9 @@ ptrdiff_t luFactor(T* factors, int32_t* permutation, const T* a, size_t batch, s
     transposeSquare(factors + p * n * n, columns.data(), n);
     int32_t* order = permutation + p * n;
     for (size_t i = 0; i < n; i++) order[i] = static_cast<int32_t>(i);
-    for (size_t i = 0; i < n; i++) std::swap(order[i], order[pivots[i] - 1]);
+    for (size_t i = 0; i < n; i++) {
+      if (pivots[i] >= 1 && pivots[i] <= static_cast<int>(n)) std::swap(order[i], order[pivots[i] - 1]);
+    }
   }
   return failed;
 }

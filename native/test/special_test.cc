@@ -131,7 +131,8 @@ void normalTests() {
   }
   for (double x : {-1.1, -3.0, -8.0, -36.0, -1e3, -1e8, -1e160}) {
     const double r = tensor::inverseMills(x);
-    // (sqrt(x² + 8) - 3x) / 4 < r < (sqrt(x² + 4) - x) / 2, by M. R. Sampford (1953) and Z. W. Birnbaum (1942).
+    // (sqrt(x² + 8) - 3x) / 4 < r < (sqrt(x² + 4) - x) / 2, by M. R. Sampford (1953) and Z. W. Birnbaum
+    // (1942).
     const double below = x < -1e9 ? -x : (std::sqrt(x * x + 8) - 3 * x) / 4;
     if (!(r >= below * (1 - 1e-15))) fail("inverseMills is too small at " + std::to_string(x));
     const double above = x < -1e9 ? -x : (std::sqrt(x * x + 4) - x) / 2;

@@ -21,6 +21,7 @@ constexpr int kDoublings = 200, kBisections = 64;
 double wrightOmega(double x) {
   const double exponential = std::exp(x);
   if (x < -37) return exponential;
+  if (x > 1e100) return x - std::log(x);
   double w = x < 1 ? exponential / (1 + exponential) : x - std::log(x) * (1 - 1 / x);
   for (int k = 0; k < 3; k++) {
     const double r = x - w - std::log(w), t = 1 + w, s = 2 * t * (t + 2 * r / 3);

@@ -245,6 +245,14 @@ export class Mkor implements MkorOptimizer {
           `statistics[${k}]: expected inputs and outputs of a weight of ${size} numbers${layer.bias === null ? '' : ` and ${biases} biases`}, got ${i} inputs and ${o} outputs`,
         )
       }
+      const { shape } = leaves.get(layer.weight)!
+      const outputs = layer.inputsFirst ? shape[shape.length - 1] : shape[0]
+      if (shape.length > 1 && outputs !== o) {
+        throw new ExtremaError(
+          'ERR_SHAPE',
+          `layers[${k}].layout: expected a weight with ${o} outputs ${layer.inputsFirst ? 'last' : 'first'}, got shape ${shape.join('×')}`,
+        )
+      }
       const known = this.factors[k]
       if (known != null && (known.outputs !== o || known.inputs !== i + (layer.bias === null ? 0 : 1))) {
         throw new ExtremaError(

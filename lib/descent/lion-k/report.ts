@@ -16,7 +16,7 @@ export interface LionReport {
   /** The largest of the leaves. */
   distance: number
   /** f(x) + K*(λ x) / λ: Infinity in phase I, f(x) without weight decay. */
-  objective: number
+  objective: number | null
   /**
    * The Lyapunov function f(x) + K*(λ x) / λ + a (K(m) + K*(λ x) − λ ⟨m, x⟩). With exact gradients, β₁ <= β₂ and a constant η it rises in no
    * step by more than ½ L ‖x_next − x‖², L the Lipschitz constant of ∇f. Null without weight decay, Infinity in phase I.
@@ -66,7 +66,7 @@ export function reportOf(observed: readonly Observed[], value: number): LionRepo
   return {
     phase: !decaying ? null : outside ? 'I' : 'II',
     distance: Math.max(0, ...leaves.map(({ distance }) => distance)),
-    objective: value + (penalty ?? Number.NaN),
+    objective: penalty === null ? null : value + penalty,
     lyapunov: !known ? null : outside ? Number.POSITIVE_INFINITY : value + penalty + momentum,
     gap: total((part) => part.gap),
     residual: most((part) => part.residual),

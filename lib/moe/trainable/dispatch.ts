@@ -49,6 +49,13 @@ export function choicesOf(routing: Csr, tokens: number, experts: number): Int32A
     const came = Array.isArray(shape) ? `${shape[0]}×${shape[1]}` : describe(routing)
     throw new ExtremaError('ERR_SHAPE', `routing: expected ${tokens}×${experts}, got ${came}`)
   }
+  const rows = indptr?.length === tokens + 1 && indptr[0] === 0 && indices?.length >= indptr[tokens]
+  if (!rows || indptr.some((at, t) => t > 0 && !(at >= indptr[t - 1]))) {
+    throw new ExtremaError(
+      'ERR_SHAPE',
+      `routing.indptr: expected ${tokens + 1} rising numbers from 0 on, for as many indices`,
+    )
+  }
   let k = 1
   for (let t = 0; t < tokens; t++) k = Math.max(k, indptr[t + 1] - indptr[t])
   const chosen = new Int32Array(tokens * k).fill(-1)

@@ -2,7 +2,7 @@ import type { TensorData } from '../../backend/tensor.js'
 import { ExtremaError } from '../../core/errors.js'
 import { kernelsFor } from '../backend.js'
 import type { Tensor } from '../tensor.js'
-import { countOf, placeText } from './matrices.js'
+import { checkFinite, countOf, placeText } from './matrices.js'
 
 /**
  * The factors of a matrix that an operation and its derivatives share: made by the first that asks, and only ever asked for
@@ -17,6 +17,7 @@ export class LuFactors {
   of(name: string, a: Tensor, regular: boolean): { factors: TensorData; permutation: Int32Array } {
     const n = a.shape[a.rank - 1]
     if (this.factors === undefined) {
+      checkFinite(name, a)
       // Not from the arena, which may end before the last derivative.
       this.factors = a.dtype === 'float32' ? new Float32Array(a.size) : new Float64Array(a.size)
       this.permutation = new Int32Array(countOf(a) * n)

@@ -404,6 +404,9 @@ class Selection {
     EXTREMA_DISPATCH(ExactScores)
     (p_.u + static_cast<size_t>(p_.rows[query]) * p_.rank, p_.v, p_.columnBias, p_.rank, w.found.data(),
      found, w.exact.data());
+    for (size_t f = 0; f < found; f++) {
+      if (std::isnan(w.exact[f])) w.exact[f] = kNothing;  // its place would be that of others
+    }
     std::fill(w.exact.data() + found, w.exact.data() + padded, kNothing);
     EXTREMA_DISPATCH(Places)(w.exact.data(), w.columns.data(), found, w.places.data());
     int32_t* columns = p_.columns + query * p_.k;

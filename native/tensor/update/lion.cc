@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "simd/dispatch.h"
 #include "tensor/update/update.h"
@@ -45,7 +47,9 @@ HWY_INLINE void Sweep(T* x, const T* g, T* m, size_t n, const LionStep& s, const
 template <class T>
 HWY_INLINE void Lion(int slope, T* x, const T* g, T* m, size_t n, const LionStep& s) {
   const hn::ScalableTag<T> d0;
-  const auto e = hn::Set(d0, T(s.parameter));
+  // A parameter that rounds to 0 would divide by it.
+  const auto e = hn::Set(d0, static_cast<T>(std::clamp<double>(s.parameter, std::numeric_limits<T>::min(),
+                                                               std::numeric_limits<T>::max())));
   const auto one = hn::Set(d0, T(1));
   switch (slope) {
     case 0:
@@ -56,11 +60,12 @@ HWY_INLINE void Lion(int slope, T* x, const T* g, T* m, size_t n, const LionStep
       return Sweep(x, g, m, n, s, [=](auto, auto c) {
         return hn::IfThenElse(hn::Gt(hn::Abs(c), e), hn::CopySign(one, c), hn::Div(c, e));
       });
-    case 3: {
-      const auto e2 = hn::Mul(e, e);
-      return Sweep(x, g, m, n, s,
-                   [=](auto, auto c) { return hn::Div(c, hn::Sqrt(hn::Add(hn::Mul(c, c), e2))); });
-    }
+    case 3:  // squares of quotients do not leave the range
+      return Sweep(x, g, m, n, s, [=](auto, auto c) {
+        const auto most = hn::Max(hn::Abs(c), e);
+        const auto a = hn::Div(c, most), b = hn::Div(e, most);
+        return hn::Div(a, hn::Sqrt(hn::MulAdd(a, a, hn::Mul(b, b))));
+      });
     case 4:
       return Sweep(x, g, m, n, s, [=](auto d, auto c) {
         return hn::IfThenElse(hn::Le(hn::Abs(c), e), hn::Zero(d), Sign(d, c));

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "simd/dispatch.h"
 #include "tensor/update/update.h"
@@ -16,6 +18,12 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 namespace ours = extrema::HWY_NAMESPACE;
+
+// An epsilon that rounds to 0 would leave 0 / 0.
+template <class T>
+T NotZero(double epsilon) {
+  return static_cast<T>(std::max<double>(epsilon, std::numeric_limits<T>::min()));
+}
 
 template <class T>
 HWY_INLINE void Sgd(T* x, const T* g, T* m, size_t n, const SgdStep& s) {
@@ -45,7 +53,7 @@ HWY_INLINE void Adam(T* x, const T* g, T* m, T* v, size_t n, const AdamStep& s) 
   const auto beta1 = hn::Set(d0, T(s.beta1)), rest1 = hn::Set(d0, T(1 - s.beta1));
   const auto beta2 = hn::Set(d0, T(s.beta2)), rest2 = hn::Set(d0, T(1 - s.beta2));
   const auto rate = hn::Set(d0, T(s.rate)), correction = hn::Set(d0, T(s.correction));
-  const auto epsilon = hn::Set(d0, T(s.epsilon)), shrink = hn::Set(d0, T(s.shrink));
+  const auto epsilon = hn::Set(d0, NotZero<T>(s.epsilon)), shrink = hn::Set(d0, T(s.shrink));
   const auto decay = hn::Set(d0, T(s.weightDecay)), scale = hn::Set(d0, T(s.scale));
   Update(g, x, m, v, n, [=](auto, auto gv, auto& xv, auto& mv, auto& vv) {
     const auto slope = Mix(scale, gv, decay, xv);
@@ -60,7 +68,7 @@ template <class T>
 HWY_INLINE void Rmsprop(T* x, const T* g, T* v, T* mean, T* m, size_t n, const RmspropStep& s) {
   const hn::ScalableTag<T> d0;
   const auto alpha = hn::Set(d0, T(s.alpha)), rest = hn::Set(d0, T(1 - s.alpha));
-  const auto rate = hn::Set(d0, T(s.rate)), epsilon = hn::Set(d0, T(s.epsilon));
+  const auto rate = hn::Set(d0, T(s.rate)), epsilon = hn::Set(d0, NotZero<T>(s.epsilon));
   const auto momentum = hn::Set(d0, T(s.momentum));
   const auto decay = hn::Set(d0, T(s.weightDecay)), scale = hn::Set(d0, T(s.scale));
   const auto square = [=](auto slope, auto& vv) { vv = Mix(alpha, vv, rest, hn::Mul(slope, slope)); };
@@ -108,7 +116,7 @@ HWY_INLINE double Lamb(T* x, const T* g, T* m, T* v, size_t n, const LambStep& s
   const auto beta1 = hn::Set(d0, T(s.beta1)), rest1 = hn::Set(d0, T(1 - s.beta1));
   const auto beta2 = hn::Set(d0, T(s.beta2)), rest2 = hn::Set(d0, T(1 - s.beta2));
   const auto correction1 = hn::Set(d0, T(s.correction1)), correction2 = hn::Set(d0, T(s.correction2));
-  const auto epsilon = hn::Set(d0, T(s.epsilon));
+  const auto epsilon = hn::Set(d0, NotZero<T>(s.epsilon));
   const auto decay = hn::Set(d0, T(s.weightDecay)), scale = hn::Set(d0, T(s.scale));
   const auto direction = [=](auto xv, auto mv, auto vv) {
     const auto size = hn::Add(hn::Mul(correction2, hn::Sqrt(vv)), epsilon);

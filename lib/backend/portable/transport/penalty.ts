@@ -10,6 +10,7 @@ const bisections = 64
 export function wrightOmega(x: number): number {
   const exponential = Math.exp(x)
   if (x < -37) return exponential
+  if (x > 1e100) return x - Math.log(x)
   let w = x < 1 ? exponential / (1 + exponential) : x - Math.log(x) * (1 - 1 / x)
   for (let k = 0; k < 3; k++) {
     const r = x - w - Math.log(w)

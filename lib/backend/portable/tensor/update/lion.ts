@@ -32,7 +32,11 @@ export function slopeOf(slope: LionSlope, e: number): (c: number) => number {
     case 'clip':
       return (c) => (c > e ? 1 : c < -e ? -1 : c / e)
     case 'soft-sign':
-      return (c) => c / Math.sqrt(c * c + e * e)
+      // Squares of quotients do not leave the range.
+      return (c) => {
+        const most = Math.max(Math.abs(c), e)
+        return c / most / Math.sqrt((c / most) ** 2 + (e / most) ** 2)
+      }
     case 'threshold':
       return (c) => (Math.abs(c) <= e ? 0 : Math.sign(c))
     case 'tanh':
