@@ -224,6 +224,21 @@ describe('train', () => {
     expect(poisoned.notFinite).to.deep.include({ what: 'params', step: 10, epoch: 2, index: 4 })
     expect(poisoned.bestEpoch).to.equal(1)
     expect(Number.isFinite(poisoned.params.w.item())).to.equal(true)
+    // Nor does a checkpoint or a limit within an epoch hand them out.
+    const steps: number[] = []
+    const onCheckpoint = ({ step }: { step: number }) => void steps.push(step)
+    for (const limits of [{ checkpointEvery: 1, onCheckpoint }, { maxIterations: 3 }]) {
+      const hasty = momentum(0.1)
+      const inner = hasty.step.bind(hasty)
+      hasty.step = (params, gradients) => {
+        inner(params, gradients)
+        if (hasty.steps === 3) leavesOf(params)[0].data[0] = Number.NaN
+      }
+      const ended = await t.train(flat, { optimizer: hasty, ...limits })
+      expect(ended.notFinite).to.deep.include({ what: 'params', step: 3, epoch: 1, index: 2 })
+      expect([ended.status, ended.checkpoint, ended.params.w.item()]).to.deep.equal(['stalled', undefined, 3])
+    }
+    expect(steps).to.deep.equal([1, 2])
     const metrics = [2, Number.NaN]
     const judged = await t.train(flat, {
       optimizer: momentum(0.1),

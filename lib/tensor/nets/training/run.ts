@@ -122,11 +122,12 @@ export class Run<P, Batch> {
       const isEnd = at.index === problem.data.batches
       if (isEnd) await this.endEpoch()
       if (this.status === undefined && (this.steps === undefined ? isEnd : at.step % this.steps === 0)) {
-        await this.options.onCheckpoint?.(this.checkpoint())
+        if (isEnd || this.paramsAreFinite()) await this.options.onCheckpoint?.(this.checkpoint())
       }
       if (this.status === undefined) {
-        if (at.epoch >= limits.epochs || at.step >= limits.steps) this.status = 'iteration-limit'
-        else if (monitor.expired()) this.status = 'time-limit'
+        const done = at.epoch >= limits.epochs || at.step >= limits.steps
+        const status = done ? 'iteration-limit' : monitor.expired() ? 'time-limit' : undefined
+        if (status !== undefined && (isEnd || this.paramsAreFinite())) this.status = status
       }
       await this.breathe()
     }
@@ -202,10 +203,7 @@ export class Run<P, Batch> {
     at.lossSum = 0
     at.samples = 0
     const { validation } = options
-    if (!allFinite(at.params)) {
-      this.endNotFinite('params', 'params: expected finite numbers, got others')
-      return
-    }
+    if (!this.paramsAreFinite()) return
     if (validation === undefined) this.judge(entry.loss)
     else if (at.epoch % (validation.every ?? 1) === 0) {
       const value = await this.validate(validation)
@@ -218,6 +216,13 @@ export class Run<P, Batch> {
     }
     at.history.push(entry)
     options.onEpoch?.(entry)
+  }
+
+  /** Ends the run if they are not. */
+  private paramsAreFinite(): boolean {
+    const finite = allFinite(this.at.params)
+    if (!finite) this.endNotFinite('params', 'params: expected finite numbers, got others')
+    return finite
   }
 
   private judge(value: number): void {
@@ -249,11 +254,14 @@ export class Run<P, Batch> {
 
   private endNotFinite(what: NotFinite['what'], message: string): void {
     const { at, problem } = this
-    // Parameters and metrics are looked at when an epoch is over.
-    const over = what === 'params' || what === 'validation'
-    const [step, epoch] = over ? [at.step, at.epoch] : [at.step + 1, at.epoch + 1]
+    // Parameters and metrics are looked at after a step, which may have been the last of an epoch.
+    const counted = what === 'params' || what === 'validation'
+    const over = counted && at.index === 0
+    const step = counted ? at.step : at.step + 1
+    const epoch = over ? at.epoch : at.epoch + 1
+    const index = over ? problem.data.batches - 1 : counted ? at.index - 1 : at.index
     if (this.throws) throw new ExtremaError('ERR_NOT_FINITE', `${message} at step ${step}`)
-    this.notFinite = { what, step, epoch, index: over ? problem.data.batches - 1 : at.index, message }
+    this.notFinite = { what, step, epoch, index, message }
     this.status = 'stalled'
   }
 
