@@ -1,13 +1,16 @@
+import { isatty } from 'node:tty'
 import { exitCode } from './errors.js'
 
-/** Ctrl-C and `kill` abort the command in an orderly way; a second one ends the process at once. */
+/** Ctrl-C, `kill` and a terminal that is closed abort the command in an orderly way; a second one ends the process at once. */
 export class Interrupt {
   readonly #controller = new AbortController()
   #exitCode: number | undefined
 
   constructor() {
-    process.once('SIGINT', this.#onInterrupt)
-    process.once('SIGTERM', this.#onTerminate)
+    process.on('SIGINT', this.#onInterrupt)
+    process.on('SIGTERM', this.#onTerminate)
+    // Without a terminal it may be ignored on purpose, as by nohup.
+    if (isatty(0)) process.on('SIGHUP', this.#onHangUp)
   }
 
   get signal(): AbortSignal {
@@ -22,12 +25,16 @@ export class Interrupt {
   dispose(): void {
     process.off('SIGINT', this.#onInterrupt)
     process.off('SIGTERM', this.#onTerminate)
+    process.off('SIGHUP', this.#onHangUp)
   }
 
   readonly #onInterrupt = () => this.#abort(exitCode.interrupted)
   readonly #onTerminate = () => this.#abort(exitCode.terminated)
+  readonly #onHangUp = () => this.#abort(exitCode.terminated)
 
   #abort(code: number): void {
+    // Not by the signal itself, so that what has to end with the process does.
+    if (this.#exitCode !== undefined) process.exit(code)
     this.#exitCode = code
     this.#controller.abort()
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { expect } from 'chai'
 import { cli, inProcess, Scratch } from './helpers.js'
 
@@ -115,6 +115,8 @@ else console.log(JSON.stringify({ value: n }))`,
     await wrong([], [node, '{xx}'], /unknown parameter '\{xx\}'; did you mean '\{x\}'/)
     await wrong([], [scratch.path('nothing'), '{x}'], /^error: command: cannot run '.*nothing'; ENOENT/)
     await wrong(['--pruner', 'hyperband'], [node], /expected --max-resource beside it/)
+    const two = ['--direction', 'minimize,maximize']
+    await wrong(['--pruner', 'median', ...two], [node], /--pruner: expected one --direction beside it, got 2/)
     await wrong(['--direction', 'minimise'], [node], /did you mean 'minimize'/)
     await wrong(['--out', 'x.csv'], [node], /--out: expected a file ending in .jsonl or .arrow/)
     const bad = scratch.file('bad.json', '{"x": {"type": "real", "low": 2, "high": 1}}')
@@ -124,6 +126,32 @@ else console.log(JSON.stringify({ value: n }))`,
     expect([failing.code, failing.stderr.trim()]).to.deep.equal([
       ...[1, 'error: objective: expected a value of some trial, got 2 failures; the last: exit code 4'],
     ])
+  })
+
+  it('takes NaN and Infinity, which Python writes, for failures', async () => {
+    const python = scratch.file(
+      'python.cjs',
+      `const lines = ['{"value": NaN}', '{"value": -Infinity}', '{"step": 1, "report": NaN}', '{"value": 4, "failed": false}']
+console.log('{"value": 1}')
+console.log(lines[Number(process.argv[2])])`,
+    )
+    const { stdout } = await run(['--trials', '4', '--json'], [node, python, '{trial}'])
+    const { trials, best } = JSON.parse(stdout)
+    expect(trials).to.deep.equal({ complete: 1, failed: 3, pruned: 0 })
+    expect(best.value).to.equal(4)
+  })
+
+  it('does not wait for what a program leaves running', async () => {
+    const daemon = scratch.file(
+      'daemon.cjs',
+      `const { spawn } = require('node:child_process')
+spawn(process.execPath, ['-e', 'setTimeout(() => {}, 30000)'], { detached: true, stdio: 'inherit' }).unref()
+console.log('{"value": 2}')`,
+    )
+    const begun = performance.now()
+    const { stdout } = await run(['--trials', '1', '--json'], [node, daemon])
+    expect(JSON.parse(stdout).best.value).to.equal(2)
+    expect(performance.now() - begun).to.be.below(20_000)
   })
 
   it('ends its programs when it is interrupted, and keeps the trials', async () => {
@@ -141,5 +169,29 @@ else console.log(JSON.stringify({ value: n }))`,
     expect(code).to.equal(130)
     expect(() => process.kill(Number(readFileSync(pid, 'utf8')), 0)).to.throw(/ESRCH/)
     expect(readFileSync(storage, 'utf8')).to.match(/"release",0,1\]/)
+  })
+
+  it('ends its programs at once when it is interrupted twice', async () => {
+    const deaf = scratch.file(
+      'deaf.cjs',
+      `process.on('SIGTERM', () => {})
+setInterval(() => require('node:fs').appendFileSync(process.env.BEATS, '.'), 20)
+console.error('up')`,
+    )
+    const beats = scratch.path('beats')
+    const { code } = await cli(['tune', '--space', space, '--verbose', '--', node, deaf], {
+      env: { BEATS: beats },
+      watch: (stderr, kill) => {
+        if (!stderr.includes('up')) return
+        kill('SIGINT')
+        setTimeout(() => kill('SIGINT'), 300)
+      },
+    })
+    expect(code).to.equal(130)
+    // Whoever adopts it need not bury it, so look for its heart.
+    const later = () => new Promise<number>((resolve) => setTimeout(() => resolve(statSync(beats).size), 500))
+    const last = await later()
+    expect(last).to.be.above(0)
+    expect(await later()).to.equal(last)
   })
 })

@@ -96,7 +96,10 @@ async function runTune(command: string[], flags: TuneFlags, signal: AbortSignal)
   }
 }
 
-function prunerOf({ pruner, maxResource }: TuneFlags): Pruner | undefined {
+function prunerOf({ pruner, maxResource, direction }: TuneFlags): Pruner | undefined {
+  if (pruner !== undefined && direction.length > 1) {
+    throw new InputError(`--pruner: expected one --direction beside it, got ${direction.length}`)
+  }
   if (pruner === 'hyperband') {
     if (maxResource === undefined) throw new InputError('--pruner hyperband: expected --max-resource beside it')
     return hyperbandPruner({ maxResource })

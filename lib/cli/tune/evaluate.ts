@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import type { Trial, TrialResult } from '../../bayes/index.js'
 import { codeOf, InputError } from '../errors.js'
 
@@ -13,7 +13,7 @@ export interface Evaluation {
   verbose: boolean
 }
 
-/** Milliseconds between asking a program to end and ending it. */
+/** Milliseconds between asking a program to end and ending it, and for its output to end after it. */
 const grace = 2000
 
 /** Characters of a failed program's last words that are kept. */
@@ -33,6 +33,8 @@ export async function evaluate({ command, trial, timeout, verbose }: Evaluation)
     detached: process.platform !== 'win32',
     env: { ...process.env, EXTREMA_TRIAL: String(trial.number), EXTREMA_PARAMS: JSON.stringify(trial.params) },
   })
+  const closed = closing(child)
+  started(child)
   let verdict: TrialResult | undefined
   const stop = (result: TrialResult) => {
     verdict ??= result
@@ -47,10 +49,21 @@ export async function evaluate({ command, trial, timeout, verbose }: Evaluation)
   const onAbort = () => stop({ cancelled: true })
   trial.signal.addEventListener('abort', onAbort, { once: true })
   if (trial.signal.aborted) onAbort()
+  let lingering: NodeJS.Timeout | undefined
   try {
+    // Where the system has no pipes left there are none, only an error.
+    if (!child.stdout || !child.stderr) await closed
     const words = lastOf(child, verbose)
-    const closed = closing(child)
-    const result = await readLines(child, trial, stop, verbose)
+    const lines = createInterface({ input: child.stdout!, crlfDelay: Number.POSITIVE_INFINITY })
+    // What the program leaves running may hold its output open for ever.
+    child.once('exit', () => {
+      lingering = setTimeout(() => {
+        lines.close()
+        child.stdout!.destroy()
+        child.stderr!.destroy()
+      }, grace)
+    })
+    const result = await readLines(lines, () => lingering?.refresh(), trial, stop, verbose)
     const { code, signal } = await closed
     if (verdict !== undefined) return verdict
     if (code !== 0) {
@@ -66,19 +79,23 @@ export async function evaluate({ command, trial, timeout, verbose }: Evaluation)
   } finally {
     clearTimeout(timer)
     clearTimeout(killing)
+    clearTimeout(lingering)
+    if (child.exitCode === null && child.signalCode === null) end(child, 'SIGKILL')
     trial.signal.removeEventListener('abort', onAbort)
   }
 }
 
 /** Reads the program's lines to their end; stops it when the trial is not worth finishing. */
 async function readLines(
-  child: ChildProcess,
+  lines: Interface,
+  onLine: () => void,
   trial: Trial,
   stop: (result: TrialResult) => void,
   verbose: boolean,
 ): Promise<TrialResult | undefined> {
   let result: TrialResult | undefined
-  for await (const line of createInterface({ input: child.stdout!, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of lines) {
+    onLine()
     const record = recordOf(line)
     if (record === undefined) {
       if (verbose) process.stderr.write(`${line}\n`)
@@ -104,11 +121,19 @@ async function readLines(
 /** The object of a line that is for us. */
 function recordOf(line: string): Record<string, unknown> | undefined {
   if (!line.trimStart().startsWith('{')) return undefined
+  // Python writes NaN and Infinity, which JSON does not have: no number is no result, but not a line of the program's own.
+  const record = parsed(line) ?? parsed(line.replace(stringsAndNonNumbers, (part) => (part[0] === '"' ? part : 'null')))
+  if (record === undefined) return undefined
+  return ['value', 'values', 'report', 'failed'].some((name) => Object.hasOwn(record, name)) ? record : undefined
+}
+
+const stringsAndNonNumbers = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g
+
+function parsed(text: string): Record<string, unknown> | undefined {
   try {
-    const record = JSON.parse(line) as Record<string, unknown>
-    return ['value', 'values', 'report', 'failed'].some((name) => Object.hasOwn(record, name)) ? record : undefined
+    return JSON.parse(text) as Record<string, unknown>
   } catch {
-    return undefined // a line of the program's own
+    return undefined
   }
 }
 
@@ -138,6 +163,24 @@ function end(child: ChildProcess, signal: NodeJS.Signals): void {
     if (process.platform === 'win32') child.kill(signal)
     else process.kill(-child.pid, signal)
   } catch (error) {
-    if (codeOf(error) !== 'ESRCH') throw error // it has ended already
+    // It has ended already, or is another user's: this is called by timers, which nobody catches for.
+    if (codeOf(error) !== 'ESRCH' && codeOf(error) !== 'EPERM') throw error
   }
+}
+
+/** Programs that run, which end with us: being groups of their own, they hear of no signal of the terminal. */
+const running = new Set<ChildProcess>()
+
+function started(child: ChildProcess): void {
+  if (running.size === 0) process.on('exit', endAll)
+  running.add(child)
+  const over = () => {
+    if (running.delete(child) && running.size === 0) process.off('exit', endAll)
+  }
+  child.once('error', over)
+  child.once('exit', over)
+}
+
+function endAll(): void {
+  for (const child of running) end(child, 'SIGKILL')
 }
