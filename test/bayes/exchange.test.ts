@@ -1,6 +1,6 @@
 import { tableFromIPC } from 'apache-arrow'
 import { expect } from 'chai'
-import { createStudy, exportArrow, exportJsonLines, importArrow, importJsonLines } from '../../lib/bayes/index.js'
+import { createStudy, exportArrow, exportJsonLines, importArrow, importJsonLines, real } from '../../lib/bayes/index.js'
 import { expectRejection } from '../helpers/errors.js'
 import { objective, space } from './children/problem.js'
 
@@ -70,6 +70,24 @@ describe('export and import of trials', () => {
       'ERR_OPTION',
       /^bytes: expected an Arrow file of trials, got one without column 'trial'/,
     )
+  })
+
+  it('keeps parameters apart that are named like columns', async () => {
+    const named = { value: real(0, 1), state: real(2, 3), trial: real(4, 5), value_x: real(6, 7) }
+    const study = await createStudy({ space: named })
+    for (let k = 0; k < 5; k++) await study.tell(await study.ask(), 10 + k)
+    const bytes = await exportArrow(study)
+    const table = tableFromIPC(bytes)
+    const column = (name: string) => [...table.getChild(name)!]
+    expect(column('value')).to.deep.equal([10, 11, 12, 13, 14])
+    expect(column('state')).to.deep.equal(Array(5).fill('complete'))
+    expect(column('value_x')).to.deep.equal(study.trials.map(({ params }) => params.value_x))
+    for (const name of ['value', 'state', 'trial'] as const) {
+      expect(column(`params.${name}`)).to.deep.equal(study.trials.map(({ params }) => params[name]))
+    }
+    const other = await createStudy({ space: named })
+    expect(await importArrow(other, bytes)).to.equal(5)
+    expect(other.trials.map(({ params }) => params)).to.deep.equal(study.trials.map(({ params }) => params))
   })
 
   it('adds nothing if a line is wrong, and says which', async () => {

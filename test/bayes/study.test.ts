@@ -458,6 +458,21 @@ describe('importance', () => {
     await expectRejection((await createStudy({ space })).importance(), 'ERR_OPTION', /at least 8 complete ones, got 0/)
   })
 
+  it('does not depend on the scale of the objective', async () => {
+    const shares = async (scale: number) => {
+      const study = await createStudy({ space })
+      await study.optimize(({ x, k }) => (x + k / 9) * scale, { trials: 40 })
+      return study.importance({ trees: 4 })
+    }
+    const usual = await shares(1)
+    for (const scale of [2 ** 1022, 2 ** -900]) {
+      const scaled = await shares(scale)
+      expect(scaled.x).to.be.closeTo(usual.x, 1e-9)
+      expect(scaled.k).to.be.closeTo(usual.k, 1e-9)
+    }
+    expect(usual.x).to.be.above(0)
+  })
+
   it('is zero for a constant', async () => {
     const study = await createStudy({ space })
     await study.optimize(() => 3, { trials: 8 })

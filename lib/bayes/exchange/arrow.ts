@@ -7,7 +7,7 @@ import { type ExportedTrial, exported, imported } from './record-json.js'
 /**
  * All trials as an Arrow file (the IPC file format), a row each, for pandas, DuckDB, Polars and their kind. Columns: `number`,
  * `state`, `sampler`; each parameter, named like the dimensions of the space (`optimizer.sgd.momentum`), null where it does not
- * exist; `value` or `value_0`, `value_1`, …; `constraint_0`, …; and `trial`, the whole trial as JSON, which `importArrow` reads.
+ * exist, and with `params.` before a name that is among these columns' own; `value` or `value_0`, `value_1`, …; `constraint_0`, …; and `trial`, the whole trial as JSON, which `importArrow` reads.
  *
  * @throws ExtremaError `ERR_PEER` without the package apache-arrow
  */
@@ -24,7 +24,8 @@ export async function exportArrow<S extends ParameterMap>(study: Study<S>): Prom
     sampler: text(records.map(({ sampler }) => sampler)),
   }
   const coordinates = records.map(({ params }) => study.space.toCoordinates(params))
-  study.space.dimensions.forEach(({ name, parameter }, k) => {
+  study.space.dimensions.forEach(({ name: dimension, parameter }, k) => {
+    const name = own.test(dimension) ? `params.${dimension}` : dimension
     const values = coordinates.map((point) => {
       const coordinate = point[k]
       if (coordinate === null || parameter.type === 'real' || parameter.type === 'integer') return coordinate
@@ -53,6 +54,9 @@ export async function exportArrow<S extends ParameterMap>(study: Study<S>): Prom
   columns.trial = text(records.map((record) => JSON.stringify(exported(record))))
   return tableToIPC(new Table(columns), 'file')
 }
+
+/** Names of columns that are not those of parameters. */
+const own = /^(number|state|sampler|trial|value|value_\d+|constraint_\d+)$/
 
 /**
  * Adds the trials of an Arrow file that `exportArrow` wrote, as `importJsonLines` does. Returns how many were added.

@@ -50,10 +50,11 @@ export async function importance<S extends ParameterMap>(
   const chosen = Array.from(random.sample(complete.length, n), (k) => complete[k])
   const dimensions = space.dimensions.length
   const x = new Float64Array(n * dimensions)
-  chosen.forEach(({ params }, i) => {
-    x.set(space.encode(params), i * dimensions)
-  })
-  const y = Float64Array.from(chosen, ({ values }) => values![objective])
+  for (let i = 0; i < n; i++) {
+    if (i % 256 === 255) await setImmediate()
+    x.set(space.encode(chosen[i].params), i * dimensions)
+  }
+  const y = scaled(Float64Array.from(chosen, ({ values }) => values![objective]))
   let total = 0
   const main = new Float64Array(dimensions)
   for (let tree = 0; tree < trees; tree++) {
@@ -63,4 +64,11 @@ export async function importance<S extends ParameterMap>(
     await setImmediate()
   }
   return Object.fromEntries(space.dimensions.map(({ name }, j) => [name, total > 0 ? main[j] / total : 0]))
+}
+
+/** Shares do not depend on the scale, but squares of large numbers are infinite and of small ones zero. */
+function scaled(y: Float64Array): Float64Array {
+  let largest = 0
+  for (const value of y) largest = Math.max(largest, Math.abs(value))
+  return largest > 0 ? y.map((value) => value / largest) : y
 }

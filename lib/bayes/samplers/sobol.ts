@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { ExtremaError } from '../../core/errors.js'
 import { mostDimensions } from '../../random/direction-numbers.js'
 import { type Generator, type Sobol, sobol } from '../../random/index.js'
@@ -20,11 +21,11 @@ export function sobolSampler(): Sampler {
   let sequence: { sobol: Sobol; seed: number; dimensions: number } | undefined
   return {
     name: 'sobol',
-    ask<S extends ParameterMap>(
+    async ask<S extends ParameterMap>(
       history: History<ParamsOf<S>>,
       space: SearchSpace<S>,
       random: Generator,
-    ): Proposal<ParamsOf<S>> {
+    ): Promise<Proposal<ParamsOf<S>>> {
       const dimensions = space.dimensions.length
       if (dimensions === 0) return { params: space.decode([]) }
       if (dimensions > mostDimensions) {
@@ -37,9 +38,11 @@ export function sobolSampler(): Sampler {
       if (sequence?.seed !== seed || sequence.dimensions !== dimensions) {
         sequence = { sobol: sobol({ dimensions, seed }), seed, dimensions }
       }
+      const points = sequence.sobol // another study may ask meanwhile
       const first = nextIndex(history)
       for (let index = first; index < first + mostSkipped; index++) {
-        const params = space.decode(sequence.sobol.point(index))
+        if ((index - first) % 64 === 63) await setImmediate()
+        const params = space.decode(points.point(index))
         if (!space.constrained || space.allows(params)) return { params, reason: { index } }
       }
       return { params: space.sample(random), reason: { index: first, replaced: 'no point of the sequence is allowed' } }
