@@ -1,9 +1,11 @@
 // Runs what the documentation promises: every ```ts block of README.md and docs/ that imports from extrema, and every
-// program directly under examples/ but the demo, which has `make demo`. Each runs alone, from the sources, and must exit
+// program directly under examples/ but the demo, which has `make demo`. Each runs in a process of its own, from the sources, and must exit
 // with 0 and print no warning.
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 
 const stage = 'build/examples'
 rmSync(stage, { recursive: true, force: true })
@@ -27,15 +29,20 @@ for (const page of pages) {
 }
 
 let failed = 0
-for (const program of programs) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import=tsx', program], { encoding: 'utf8' })
-  const good = status === 0 && !/warning/i.test(stderr)
-  console.log(`${good ? 'ran   ' : 'FAILED'} ${program}`)
-  if (!good) {
-    failed++
-    console.log(stdout, stderr)
+const waiting = [...programs]
+const run = promisify(execFile)
+async function work() {
+  for (let program = waiting.shift(); program !== undefined; program = waiting.shift()) {
+    const { code = 0, stdout, stderr } = await run(process.execPath, ['--import=tsx', program]).catch((error) => error)
+    const good = code === 0 && !/warning/i.test(stderr)
+    console.log(`${good ? 'ran   ' : 'FAILED'} ${program}`)
+    if (!good) {
+      failed++
+      console.log(code, stdout, stderr)
+    }
   }
 }
+await Promise.all(Array.from({ length: availableParallelism() }, work))
 if (failed > 0 || programs.length === 0) process.exit(1)
 
 function list(folder, extension) {
