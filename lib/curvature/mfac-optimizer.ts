@@ -3,8 +3,8 @@ import { ExtremaError } from '../core/errors.js'
 import { checkNames, describe, flag, nonNegative, type SolverOptions, whole } from '../core/options.js'
 import { finiteNorm } from '../tensor/gradient-norm.js'
 import type { LeafInfo, Optimizer, OptimizerState, Schedule } from '../tensor/optimizer.js'
+import { checkRate, checkSameLeaves, decayRate, rateAt, readState } from '../tensor/optimizer-checks.js'
 import { type LeafMemory, leavesOf, refuseSharedMemory } from '../tensor/parameters.js'
-import { matchLeaves, momentumRate, rateAt, readRate, readSlots } from './parameters.js'
 import { GradientWindow, type MfacWindowState, mostGradients } from './window.js'
 
 export interface MfacOptimizerOptions extends Pick<SolverOptions, 'threads' | 'backend'> {
@@ -63,9 +63,9 @@ class MfacOptimizer implements Optimizer {
 
   constructor(options: MfacOptimizerOptions) {
     checkNames('options', options, names)
-    this.rate = readRate(options.learningRate ?? 1e-3)
+    this.rate = checkRate(options.learningRate ?? 1e-3)
     this.weightDecay = nonNegative('weightDecay', options.weightDecay, 0)
-    this.momentum = momentumRate(options.momentum)
+    this.momentum = decayRate('momentum', options.momentum, 0)
     this.sparse = flag('sparse', options.sparse, false)
     this.options = options
     this.capacity = whole('capacity', options.capacity, 1024, 1, mostGradients)
@@ -78,7 +78,7 @@ class MfacOptimizer implements Optimizer {
   }
 
   set learningRate(rate: number | Schedule) {
-    this.rate = readRate(rate)
+    this.rate = checkRate(rate)
   }
 
   get steps(): number {
@@ -89,7 +89,7 @@ class MfacOptimizer implements Optimizer {
     const trees = ['params', 'gradients']
     const memory = leavesOf(trees, [params, gradients])
     refuseSharedMemory(trees, memory)
-    matchLeaves(this.leaves, memory)
+    if (this.leaves.length > 0) checkSameLeaves(this.leaves, memory)
     const rate = rateAt(this.rate, this.taken)
     finiteNorm('gradients', memory, 1, ` at step ${this.taken}`)
     const isFirst = this.leaves.length === 0
@@ -171,7 +171,8 @@ class MfacOptimizer implements Optimizer {
 
   restore(state: OptimizerState): void {
     const { header, arrays } = state as MfacOptimizerState
-    const slots = readSlots('mfac', this.slotNames, state, header?.window == null ? 0 : 2)
+    const { slotNames } = this
+    const { steps, leaves, slots } = readState('mfac', slotNames, state, header?.window == null ? 0 : 2)
     let window: GradientWindow | null = null
     if (header.window !== null) {
       const [gradients, gram] = arrays.slice(-2) as [FloatArray, Float64Array]
@@ -183,10 +184,10 @@ class MfacOptimizer implements Optimizer {
       // The damping is this optimizer's own.
       window.restore({ ...header.window, damping: window.damping, gradients, gram })
     }
-    this.slots = slots
+    this.slots = Object.fromEntries(slotNames.map((name, s) => [name, slots[s]]))
     this.window = window
-    this.leaves = header.leaves.map(({ path, dtype, shape }) => ({ path, dtype, shape: [...shape] }))
-    this.taken = header.steps
+    this.leaves = leaves
+    this.taken = steps
   }
 }
 

@@ -3,9 +3,9 @@ import { checkNames, positive } from '../core/options.js'
 import { updateKernels } from '../tensor/backend.js'
 import { LeafOptimizer, type StepInfo, type TrainedLeaf } from '../tensor/leaf-optimizer.js'
 import type { Optimizer } from '../tensor/optimizer.js'
+import { decayRate } from '../tensor/optimizer-checks.js'
 import { type AdamOptions, adamNames } from './adam.js'
 import { type DecaySettings, readDecay } from './decay.js'
-import { decayRate } from './decay-rate.js'
 
 class Lamb extends LeafOptimizer<DecaySettings> {
   private readonly beta1: number

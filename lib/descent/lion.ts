@@ -12,8 +12,8 @@ import {
   type TrainedLeaf,
 } from '../tensor/leaf-optimizer.js'
 import type { Optimizer } from '../tensor/optimizer.js'
+import { decayRate } from '../tensor/optimizer-checks.js'
 import { leavesOf } from '../tensor/parameters.js'
-import { decayRate } from './decay-rate.js'
 import { checkFunction, potentialOf } from './lion-k/make.js'
 import type { LionFunction, Potential } from './lion-k/potential.js'
 import { type LionReport, type Observed, reportOf } from './lion-k/report.js'

@@ -11,8 +11,8 @@ import {
   type TrainedLeaf,
 } from '../tensor/leaf-optimizer.js'
 import type { Optimizer } from '../tensor/optimizer.js'
+import { decayRate } from '../tensor/optimizer-checks.js'
 import { type DecaySettings, readDecay } from './decay.js'
-import { decayRate } from './decay-rate.js'
 
 export interface SgdOptions extends OptimizerOptions, Partial<DecaySettings> {
   /** μ in [0, 1). Default 0: plain gradient descent, without state. */

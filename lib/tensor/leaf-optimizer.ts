@@ -1,10 +1,10 @@
-import { checkFinite, type FloatArray } from '../core/arrays.js'
+import type { FloatArray } from '../core/arrays.js'
 import { ExtremaError } from '../core/errors.js'
-import { checkNames, describe, flag, nonNegative, oneOf, positive, whole } from '../core/options.js'
+import { checkNames, describe, flag, nonNegative, positive } from '../core/options.js'
 import { finiteNorm } from './gradient-norm.js'
 import type { LeafInfo, Optimizer, OptimizerState, Schedule } from './optimizer.js'
+import { checkRate, checkSameLeaves, rateAt, readState } from './optimizer-checks.js'
 import { type LeafMemory, leavesOf, refuseSharedMemory } from './parameters.js'
-import { checkShape, shapeText, sizeOf } from './tensor.js'
 
 export interface OptimizerOptions {
   /** A number > 0, or one for each step. The default depends on the method. */
@@ -139,33 +139,21 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
     }
   }
 
-  restore({ header, arrays }: OptimizerState): void {
-    if (header?.method !== this.method || header.slots?.join() !== this.slots.join()) {
-      const expected = `one of '${this.method}' with slots [${this.slots.join(', ')}]`
-      const came = `'${header?.method}' with slots [${header?.slots?.join(', ')}]`
-      throw new ExtremaError('ERR_OPTION', `state: expected ${expected}, got ${came}`)
-    }
-    const steps = whole('state.header.steps', header.steps, -1, 0, Number.MAX_SAFE_INTEGER)
-    const infos = readLeaves(header.leaves)
-    const count = infos.length * this.slots.length
-    if (!Array.isArray(arrays) || arrays.length !== count) {
-      throw new ExtremaError('ERR_SHAPE', `state.arrays: expected ${count} arrays, got ${arrays?.length}`)
-    }
-    const leaves = infos.map((info, k) => {
-      const slots = this.slots.map((slot, s) => copySlot(arrays[s * infos.length + k], info, slot))
-      return this.trained(info, slots)
-    })
-    this.leaves = leaves
+  restore(state: OptimizerState): void {
+    const { steps, leaves, slots } = readState(this.method, this.slots, state)
+    const trained = leaves.map((info, k) =>
+      this.trained(
+        info,
+        slots.map((arrays) => arrays[k]),
+      ),
+    )
+    this.leaves = trained
     this.taken = steps
   }
 
   /** The learning rate of the next step. */
   protected currentRate(): number {
-    if (typeof this.rate === 'number') return this.rate
-    const rate: unknown = this.rate(this.taken)
-    if (typeof rate === 'number' && rate >= 0 && rate < Number.POSITIVE_INFINITY) return rate
-    const expected = `a finite number >= 0 at step ${this.taken}`
-    throw new ExtremaError('ERR_OPTION', `learningRate: expected ${expected}, got ${describe(rate)}`)
+    return rateAt(this.rate, this.taken)
   }
 
   /** The known leaves, or new ones before the first step. */
@@ -176,17 +164,8 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
         return this.trained({ path, dtype, shape }, slots)
       })
     }
-    const { leaves } = this
-    if (memory.length !== leaves.length) {
-      throw new ExtremaError('ERR_SHAPE', `params: expected ${leaves.length} leaves as before, got ${memory.length}`)
-    }
-    memory.forEach(({ path, dtype, shape, data }, k) => {
-      const leaf = leaves[k]
-      if (leaf.path === path && leaf.dtype === dtype && sizeOf(leaf.shape) === data[0].length) return
-      const expected = `'${leaf.path}' ${leaf.dtype} ${shapeText(leaf.shape)} as leaf ${k} as before`
-      throw new ExtremaError('ERR_SHAPE', `params: expected ${expected}, got '${path}' ${dtype} ${shapeText(shape)}`)
-    })
-    return leaves
+    checkSameLeaves(this.leaves, memory)
+    return this.leaves
   }
 
   private trained(info: LeafInfo, slots: FloatArray[]): TrainedLeaf<Settings> {
@@ -200,36 +179,6 @@ export abstract class LeafOptimizer<Settings extends object> implements Optimize
 
 function zeros32(x: FloatArray): Float32Array {
   return new Float32Array(x.length)
-}
-
-/** What a header says about the leaves, which may come from a file. */
-function readLeaves(leaves: unknown): LeafInfo[] {
-  if (!Array.isArray(leaves)) {
-    throw new ExtremaError('ERR_OPTION', `state.header.leaves: expected an array, got ${describe(leaves)}`)
-  }
-  return leaves.map((leaf: Partial<LeafInfo> | null, k) => {
-    const name = `state.header.leaves[${k}]`
-    const dtype = oneOf(`${name}.dtype`, leaf?.dtype ?? null, ['float64', 'float32'] as const, 'float64')
-    if (typeof leaf?.path !== 'string') {
-      throw new ExtremaError('ERR_OPTION', `${name}.path: expected text, got ${describe(leaf?.path)}`)
-    }
-    return { path: leaf.path, dtype, shape: checkShape(`${name}.shape`, leaf.shape as number[]) }
-  })
-}
-
-function copySlot(array: unknown, { path, dtype, shape }: LeafInfo, slot: string): FloatArray {
-  const name = `state ${slot} of ${path === '' ? 'params' : path}`
-  const right = dtype === 'float64' ? array instanceof Float64Array : array instanceof Float32Array
-  const size = sizeOf(shape)
-  if (!right || (array as FloatArray).length !== size) {
-    const came = ArrayBuffer.isView(array) ? `${(array as FloatArray).length} numbers of another` : describe(array)
-    throw new ExtremaError('ERR_SHAPE', `${name}: expected ${size} numbers in ${dtype}, got ${came}`)
-  }
-  return checkFinite(name, array as FloatArray).slice()
-}
-
-function checkRate(rate: number | Schedule): number | Schedule {
-  return typeof rate === 'function' ? rate : positive('learningRate', rate)
 }
 
 function checkGroups<Settings extends object>(
