@@ -3,26 +3,20 @@ import {
   conv2d,
   crossEntropy,
   type DType,
-  hvp,
   matmul,
   maxPool2d,
-  mul,
   relu,
   reshape,
-  sub,
   type Tensor,
-  valueAndGrad,
-  withArena,
-  withBackend,
   zeros,
 } from '../../lib/tensor/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
 import { jaxConvNet } from '../lib/jax-conv-net.js'
 import type { Cell } from '../lib/table.js'
-import { atLeast, atMost, type Target } from '../lib/target.js'
-import { numbers, stepLimit, timed } from '../lib/tensors.js'
-import { medianOf } from '../lib/timing.js'
+import { atLeast, type Target } from '../lib/target.js'
+import { numbers } from '../lib/tensors.js'
 import { askTorch } from '../lib/torch.js'
+import { checkLosses, timeTraining, trainingTargets } from '../lib/training-step.js'
 
 export const description = 'A training step of a small convolutional net and its curvature, against PyTorch and jax-js.'
 
@@ -64,57 +58,21 @@ export async function run({ quick, log }: Context): Promise<Report> {
     log(dtype)
     const x = numbers([batch, channels[0], side, side], 1, 0.5, dtype)
     const labels = Int32Array.from({ length: batch }, (_, i) => (i * 7) % classes)
-    const gradient = valueAndGrad(lossOf)
-    let params = initial(dtype)
-    const step = (): number => {
-      const { value, next } = withArena(() => {
-        const { value, gradient: slopes } = gradient(params, x, labels)
-        return { value, next: params.map((leaf, i) => sub(leaf, mul(0.02, slopes[i]))) }
-      })
-      params = next
-      return value.item()
-    }
-    const losses = Array.from({ length: 5 }, step)
-    const ours = await medianOf(repetitions, timed(step, steps))
-    const only = await medianOf(
-      repetitions,
-      timed(() => withArena(() => gradient(params, x, labels).value), steps),
-    )
-    const v = initial(dtype)
-    const curved = (): Tensor => withArena(() => hvp((p: Params) => lossOf(p, x, labels), params, v))[0]
-    const product = await medianOf(repetitions, timed(curved, Math.ceil(steps / 4)))
-    const portable = await medianOf(
-      1,
-      timed(() => withBackend('portable', step), 1),
-    )
+    const times = await timeTraining({ initial, loss: lossOf, x, labels, rate: 0.02 }, dtype, steps, repetitions)
     const request = { dtype, batch, side, channels, classes, steps, repetitions }
     const peer = askTorch<{ step: number; losses: number[] }>('torch_conv_net.py', request, 1)
     const jax = await jaxConvNet(initial(dtype), x, labels, quick ? 1 : 3)
+    checkLosses('PyTorch', times.losses, peer.losses, dtype === 'float64' ? 1e-9 : 1e-3)
     // The exponentials and logarithms of jax-js are good to five digits, in float64 too.
-    for (const [name, expected, tolerance] of [
-      ['PyTorch', peer.losses, dtype === 'float64' ? 1e-9 : 1e-3],
-      ['jax-js', jax.losses, dtype === 'float64' ? 1e-4 : 1e-3],
-    ] as const) {
-      const gap = Math.max(...expected.map((loss, i) => Math.abs(losses[i] - loss) / loss))
-      if (!(gap < tolerance)) throw new Error(`the losses differ from ${name}'s by ${gap}`)
-    }
+    checkLosses('jax-js', times.losses, jax.losses, dtype === 'float64' ? 1e-4 : 1e-3)
+    const { step, gradient, product, portable } = times
     rows.push([
-      dtype,
-      ours,
-      peer.step,
-      peer.step / ours,
-      jax.step,
-      jax.step / ours,
-      only,
-      product / only,
-      portable / ours,
+      ...[dtype, step, peer.step, peer.step / step, jax.step, jax.step / step],
+      ...[gradient, product / gradient, portable / step],
     ])
     targets.push(
-      atMost(`${dtype}: training step`, ours, stepLimit(limit), ' ms'),
-      atLeast(`${dtype}: speed against PyTorch`, peer.step / ours, 1, '×'),
-      atLeast(`${dtype}: speed against jax-js`, jax.step / ours, 5, '×'),
-      atMost(`${dtype}: Hessian product over gradient`, product / only, 4, '×'),
-      atMost(`${dtype}: portable over native`, portable / ours, 60, '×'),
+      ...trainingTargets(dtype, times, limit, peer.step),
+      atLeast(`${dtype}: speed against jax-js`, jax.step / step, 5, '×'),
     )
   }
   const columns = ['', 'step', 'PyTorch', 'PyTorch / ours', 'jax-js', 'jax-js / ours', 'gradient', 'H v / gradient']

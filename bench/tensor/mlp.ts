@@ -1,24 +1,11 @@
-import {
-  add,
-  crossEntropy,
-  type DType,
-  hvp,
-  matmul,
-  mul,
-  relu,
-  sub,
-  type Tensor,
-  valueAndGrad,
-  withArena,
-  withBackend,
-  zeros,
-} from '../../lib/tensor/index.js'
+import { add, crossEntropy, type DType, matmul, relu, type Tensor, withArena, zeros } from '../../lib/tensor/index.js'
 import type { Context, Report } from '../lib/benchmark.js'
 import type { Cell } from '../lib/table.js'
-import { atLeast, atMost, type Target } from '../lib/target.js'
-import { numbers, stepLimit, timed } from '../lib/tensors.js'
+import type { Target } from '../lib/target.js'
+import { numbers, timed } from '../lib/tensors.js'
 import { medianOf } from '../lib/timing.js'
 import { askTorch } from '../lib/torch.js'
+import { checkLosses, timeTraining, trainingTargets } from '../lib/training-step.js'
 
 export const description =
   'A training step of a multilayer perceptron, its curvature, and matrix products, against PyTorch.'
@@ -66,39 +53,12 @@ export async function run({ quick, log }: Context): Promise<Report> {
     log(dtype)
     const x = numbers([batch, sizes[0]], 1, 0.5, dtype)
     const labels = Int32Array.from({ length: batch }, (_, i) => (i * 7) % 10)
-    const gradient = valueAndGrad(lossOf)
-    let params = initial(dtype)
-    const step = (): number => {
-      const { value, next } = withArena(() => {
-        const { value, gradient: slopes } = gradient(params, x, labels)
-        return { value, next: params.map((leaf, i) => sub(leaf, mul(0.1, slopes[i]))) }
-      })
-      params = next
-      return value.item()
-    }
-    const losses = Array.from({ length: 5 }, step)
-    const ours = await medianOf(repetitions, timed(step, steps))
-    const only = await medianOf(
-      repetitions,
-      timed(() => withArena(() => gradient(params, x, labels).value), steps),
-    )
-    const v = initial(dtype)
-    const curved = (): Tensor => withArena(() => hvp((p: Params) => lossOf(p, x, labels), params, v))[0]
-    const product = await medianOf(repetitions, timed(curved, Math.ceil(steps / 4)))
-    const portable = await medianOf(
-      1,
-      timed(() => withBackend('portable', step), 1),
-    )
+    const times = await timeTraining({ initial, loss: lossOf, x, labels, rate: 0.1 }, dtype, steps, repetitions)
     const peer = askTorch<Answer>('torch_mlp.py', { dtype, sizes, batch, steps, repetitions, matmul: products }, 1)
-    const gap = Math.max(...losses.map((loss, i) => Math.abs(loss - peer.losses[i]) / peer.losses[i]))
-    if (!(gap < (dtype === 'float64' ? 1e-9 : 1e-3))) throw new Error(`the losses differ from PyTorch's by ${gap}`)
-    rows.push([dtype, ours, peer.step, peer.step / ours, only, product / only, portable / ours])
-    targets.push(
-      atMost(`${dtype}: training step`, ours, stepLimit(limit), ' ms'),
-      atLeast(`${dtype}: speed against PyTorch`, peer.step / ours, 1, '×'),
-      atMost(`${dtype}: Hessian product over gradient`, product / only, 4, '×'),
-      atMost(`${dtype}: portable over native`, portable / ours, 60, '×'),
-    )
+    checkLosses('PyTorch', times.losses, peer.losses, dtype === 'float64' ? 1e-9 : 1e-3)
+    const { step, gradient, product, portable } = times
+    rows.push([dtype, step, peer.step, peer.step / step, gradient, product / gradient, portable / step])
+    targets.push(...trainingTargets(dtype, times, limit, peer.step))
     for (const n of products) {
       const a = numbers([n, n], 1, 0, dtype)
       const count = Math.max(1, Math.round(2e7 / n ** 3))
