@@ -1,4 +1,5 @@
-import { columnSums, type Dense, rowSums, total } from './transport.js'
+import type { UnbalancedOptions } from '../../lib/transport/index.js'
+import { columnSums, type Dense, randomDense, rowSums, total } from './transport.js'
 
 export interface Relaxed {
   epsilon: number
@@ -7,6 +8,23 @@ export interface Relaxed {
   reference: 'counting' | 'product'
   /** Default 'kl'. */
   divergence?: 'kl' | 'tv' | 'l2'
+}
+
+/** Costs in [0, 1), weights with totals that differ. */
+export function uneven(n: number, m: number, seed: number, ratio = 3): Dense {
+  const dense = randomDense(n, m, seed)
+  return { ...dense, b: dense.b.map((w) => ratio * w) }
+}
+
+/** What options ask for. */
+export function asked(options: UnbalancedOptions): Relaxed {
+  const { marginalPenalty: rho } = options
+  return {
+    epsilon: options.epsilon,
+    penalty: typeof rho === 'number' ? { a: rho, b: rho } : rho,
+    reference: options.reference ?? 'counting',
+    divergence: options.penalty,
+  }
 }
 
 /** x log(x / y) - x + y, 0 log 0 being 0. */

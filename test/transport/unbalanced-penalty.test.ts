@@ -15,7 +15,7 @@ import { forEachBackend } from '../helpers/backends.js'
 import { expectError } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 import { random } from '../helpers/random.js'
-import { dualObjective, objective, type Relaxed, relaxedOptimum } from '../helpers/relaxed.js'
+import { asked, dualObjective, objective, type Relaxed, relaxedOptimum, uneven } from '../helpers/relaxed.js'
 import {
   asProblem,
   columnSums,
@@ -29,22 +29,6 @@ import {
 
 const references = ['counting', 'product'] as const
 const penalties = ['tv', 'l2'] as const
-
-/** Costs in [0, 1), weights with totals that differ. */
-function uneven(n: number, m: number, seed: number, ratio = 3): Dense {
-  const dense = randomDense(n, m, seed)
-  return { ...dense, b: dense.b.map((w) => ratio * w) }
-}
-
-const asked = (options: UnbalancedOptions): Relaxed => {
-  const { marginalPenalty: rho } = options
-  return {
-    epsilon: options.epsilon,
-    penalty: typeof rho === 'number' ? { a: rho, b: rho } : rho,
-    reference: options.reference ?? 'counting',
-    divergence: options.penalty,
-  }
-}
 
 /**
  * The conditions of optimality, which are enough for convex problems: P = exp((f + g - C) / epsilon), and f a subgradient

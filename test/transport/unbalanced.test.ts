@@ -13,7 +13,7 @@ import { forEachBackend } from '../helpers/backends.js'
 import { expectError, refusing, rejection } from '../helpers/errors.js'
 import { check } from '../helpers/property.js'
 import { fill, random } from '../helpers/random.js'
-import { dualObjective, objective, type Relaxed, relaxedOptimum } from '../helpers/relaxed.js'
+import { asked, dualObjective, objective, type Relaxed, relaxedOptimum, uneven } from '../helpers/relaxed.js'
 import {
   asProblem,
   columnSums,
@@ -27,21 +27,6 @@ import {
 } from '../helpers/transport.js'
 
 const references = ['counting', 'product'] as const
-
-/** Costs in [0, 1), weights with totals that differ. */
-function uneven(n: number, m: number, seed: number, ratio = 3): Dense {
-  const dense = randomDense(n, m, seed)
-  return { ...dense, b: dense.b.map((w) => ratio * w) }
-}
-
-const asked = (options: UnbalancedOptions): Relaxed => {
-  const { marginalPenalty: rho } = options
-  return {
-    epsilon: options.epsilon,
-    penalty: typeof rho === 'number' ? { a: rho, b: rho } : rho,
-    reference: options.reference ?? 'counting',
-  }
-}
 
 /** What a solution says about itself is what its potentials say, by the definitions. */
 function expectSound(solution: UnbalancedSolution, dense: Dense, options: UnbalancedOptions, slack = 1e-9): void {
