@@ -177,11 +177,11 @@ function* program(problem: TransportProblem, { common, relaxation }: Checked): P
   if (relaxation.divergence !== 'kl' && !relaxation.productReference) {
     // Without weights in its reference the plan may bring mass to a node that has none; the kernels leave such nodes out.
     const sides = [
-      ['a', problem.a, relaxation.penaltyA],
-      ['b', problem.b, relaxation.penaltyB],
+      ['a', full.a, relaxation.penaltyA],
+      ['b', full.b, relaxation.penaltyB],
     ] as const
     for (const [name, weights, price] of sides) {
-      const at = weights === undefined || price === Number.POSITIVE_INFINITY ? -1 : Array.from(weights).indexOf(0)
+      const at = price === Number.POSITIVE_INFINITY ? -1 : weights.indexOf(0)
       if (at < 0) continue
       throw new ExtremaError(
         'ERR_NOT_POSITIVE',
