@@ -5,6 +5,7 @@
 
 #include "transport/continuation.h"
 #include "transport/kept-entries.h"
+#include "transport/newton-limits.h"
 #include "transport/penalty-sweep.h"
 #include "transport/schur.h"
 
@@ -12,15 +13,6 @@ namespace extrema::transport {
 
 namespace {
 
-constexpr double kStageTolerance = 1e-2;  // of all stages but the last
-constexpr int kStageIterations = 30;      // at most, of all stages but the last
-constexpr int kEntrySweeps = 3, kFallbackSweeps = 5, kDenseSweeps = 2;
-constexpr double kWarmError = 0.2;    // at most, of a warm start in the stage that begins with it
-constexpr double kMostBlocks = 10;    // of scaling iterations to wait for: Newton takes about as long
-constexpr double kInexactness = 0.1;  // of the Newton direction, at most
-constexpr size_t kMostConjugateGradients = 2000;
-constexpr int kMostShifts = 6;
-constexpr double kLeastStep = 1.0 / 32, kLeastShiftedStep = 1.0 / 8;
 constexpr double kArmijo = 1e-4;
 constexpr double kHeld = 1e30;  // of the mass, on the diagonal: no step
 constexpr double kHidden = 1e-13;

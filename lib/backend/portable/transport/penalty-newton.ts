@@ -5,6 +5,20 @@ import { DenseOperator } from './dense-operator.js'
 import { DualPoint } from './dual.js'
 import { KeptEntries } from './kept-entries.js'
 import { Progress } from './newton.js'
+import {
+  denseSweeps,
+  entrySweeps,
+  fallbackSweeps,
+  leastShiftedStep,
+  leastStep,
+  mostBlocks,
+  mostConjugateGradients,
+  mostInexactness,
+  mostShifts,
+  stageIterations,
+  stageTolerance,
+  warmError,
+} from './newton-limits.js'
 import type { Penalty } from './penalty.js'
 import { PenaltySweep } from './penalty-sweep.js'
 import { PlanPass, planPass } from './plan-pass.js'
@@ -14,23 +28,6 @@ import { sum } from './sums.js'
 
 // Twin of native/transport/penalty-newton.cc.
 
-/** Of all stages but the last. */
-const stageTolerance = 1e-2
-/** At most, of all stages but the last. */
-const stageIterations = 30
-const entrySweeps = 3
-const fallbackSweeps = 5
-const denseSweeps = 2
-/** At most, of a warm start in the stage that begins with it. */
-const warmError = 0.2
-/** Of scaling iterations to wait for: Newton with the whole plan takes about as long. */
-const mostBlocks = 10
-/** Of the Newton direction, at most. */
-const mostInexactness = 0.1
-const mostConjugateGradients = 2000
-const mostShifts = 6
-const leastStep = 1 / 32
-const leastShiftedStep = 1 / 8
 const armijo = 1e-4
 /** Of the mass, on the diagonal: no step. */
 const held = 1e30

@@ -13,29 +13,26 @@ import { Dual } from './dual.js'
 import { KeptEntries } from './kept-entries.js'
 import { LogSweep } from './log-sweep.js'
 import { Progress } from './newton.js'
+import {
+  denseSweeps,
+  entrySweeps,
+  fallbackSweeps,
+  leastShiftedStep,
+  leastStep,
+  mostBlocks,
+  mostConjugateGradients,
+  mostInexactness,
+  mostShifts,
+  stageIterations,
+  stageTolerance,
+  warmError,
+} from './newton-limits.js'
 import { RelaxedSweep } from './relaxed-sweep.js'
 import { type NewtonSystem, type PlanOperator, SchurSolver } from './schur.js'
 import { sinkhornNewtonPaper } from './sinkhorn-newton-paper.js'
 import { SparseOperator } from './sparse-operator.js'
 import { sum } from './sums.js'
 
-/** Of all stages but the last. */
-const stageTolerance = 1e-2
-/** At most, of all stages but the last. */
-const stageIterations = 30
-const entrySweeps = 3
-const fallbackSweeps = 5
-const denseSweeps = 2
-/** At most, of a warm start in the stage that begins with it. */
-const warmError = 0.2
-/** Of Sinkhorn iterations to wait for: Newton with the whole plan takes about as long. */
-const mostBlocks = 10
-/** Of the Newton direction, at most. */
-const mostInexactness = 0.1
-const mostConjugateGradients = 2000
-const mostShifts = 6
-const leastStep = 1 / 32
-const leastShiftedStep = 1 / 8
 class Adaptive {
   private readonly progress: Progress
   private readonly dual: Dual
